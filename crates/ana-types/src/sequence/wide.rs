@@ -1,0 +1,105 @@
+//! A 192-bit unsigned integer with just what sequence numbers need: decimal in and out, bit fields,
+//! comparison.
+
+/// Limbs from the most significant to the least, so that the derived order is the numeric one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) struct Wide([u64; 3]);
+
+/// The greatest power of ten that fits a limb, and its exponent.
+const CHUNK: u64 = 10_000_000_000_000_000_000;
+const CHUNK_DIGITS: usize = 19;
+
+impl Wide {
+    /// `2^bit`.
+    pub(super) fn power_of_two(bit: u32) -> Wide {
+        let mut value = Wide::default();
+        value.put(bit, 1);
+        value
+    }
+
+    /// Reads decimal digits. `None` for anything else and for values of more than 192 bits.
+    pub(super) fn from_decimal(text: &str) -> Option<Wide> {
+        if text.is_empty() {
+            return None;
+        }
+        let mut value = Wide::default();
+        for byte in text.bytes() {
+            if !byte.is_ascii_digit() {
+                return None;
+            }
+            let mut carry = u128::from(byte - b'0');
+            for limb in value.0.iter_mut().rev() {
+                let sum = u128::from(*limb) * 10 + carry;
+                (carry, *limb) = halves(sum);
+            }
+            if carry != 0 {
+                return None;
+            }
+        }
+        Some(value)
+    }
+
+    /// The value in decimal, without leading zeros.
+    pub(super) fn to_decimal(self) -> String {
+        // 192 bits are at most 58 digits: four chunks of 19, least significant first.
+        let mut rest = self;
+        let mut chunks = Vec::with_capacity(4);
+        while rest != Wide::default() {
+            chunks.push(rest.divide_by_chunk());
+        }
+        let mut text = String::with_capacity(chunks.len() * CHUNK_DIGITS);
+        text.push_str(&chunks.pop().unwrap_or(0).to_string());
+        while let Some(chunk) = chunks.pop() {
+            text.push_str(&format!("{chunk:0CHUNK_DIGITS$}"));
+        }
+        text
+    }
+
+    /// Divides by [`CHUNK`] and returns the remainder.
+    fn divide_by_chunk(&mut self) -> u64 {
+        let mut remainder = 0u128;
+        for limb in &mut self.0 {
+            let dividend = remainder << 64 | u128::from(*limb);
+            (_, *limb) = halves(dividend / u128::from(CHUNK));
+            remainder = dividend % u128::from(CHUNK);
+        }
+        halves(remainder).1
+    }
+
+    /// Sets the bits of `field` at `shift` and above. The place must be zero before.
+    pub(super) fn put(&mut self, shift: u32, field: u64) {
+        let (limb, bit) = place(shift);
+        let (high, low) = halves(u128::from(field) << bit);
+        self.0[limb] |= low;
+        if high != 0 {
+            let (_, high) = halves(high);
+            self.0[limb.checked_sub(1).expect("the field lies below bit 192")] |= high;
+        }
+    }
+
+    /// The `width` bits (1 to 64) from `shift` upwards.
+    pub(super) fn get(&self, shift: u32, width: u32) -> u64 {
+        let (limb, bit) = place(shift);
+        let high = limb.checked_sub(1).map_or(0, |above| self.0[above]);
+        let both = (u128::from(high) << 64 | u128::from(self.0[limb])) >> bit;
+        halves(both).1 & (u64::MAX >> (64 - width))
+    }
+}
+
+/// Which limb holds bit `shift`, and which bit of it that is.
+fn place(shift: u32) -> (usize, u32) {
+    let limb = match shift / 64 {
+        0 => 2,
+        1 => 1,
+        _ => 0,
+    };
+    (limb, shift % 64)
+}
+
+/// The high half (as u128, for carries) and the low half.
+fn halves(value: u128) -> (u128, u64) {
+    let bytes = value.to_be_bytes();
+    let (_, low) = bytes.split_at(8);
+    let low = u64::from_be_bytes(low.try_into().expect("half of 16 bytes is 8"));
+    (value >> 64, low)
+}
