@@ -1,0 +1,231 @@
+//! Files of the operating system.
+//!
+//! Every call is one hop to the blocking pool. System calls go through rustix, which is safe and leaves
+//! retries to us.
+
+use std::fs;
+use std::io::{self, IoSlice};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
+
+use crate::disk::{DirEntry, Disk, File, Open, Space};
+use crate::runtime;
+
+/// The most buffers one pwritev takes on Linux (`IOV_MAX`).
+const WRITE_BUFFERS_MAX: usize = 1024;
+/// Zeros written at a time where the file system cannot reserve.
+static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+
+/// The file systems of the machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RealDisk;
+
+#[async_trait]
+impl Disk for RealDisk {
+    async fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        let path = path.to_owned();
+        hop(move || fs::create_dir_all(path)).await
+    }
+
+    async fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        let path = path.to_owned();
+        hop(move || fs::File::open(path)?.sync_all()).await
+    }
+
+    async fn list(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
+        let path = path.to_owned();
+        hop(move || list(&path)).await
+    }
+
+    async fn open(&self, path: &Path, open: Open) -> io::Result<Arc<dyn File>> {
+        let path = path.to_owned();
+        let file = hop(move || {
+            fs::OpenOptions::new()
+                .read(true)
+                .write(open.write)
+                .create(open.create)
+                .open(path)
+        })
+        .await?;
+        Ok(Arc::new(RealFile {
+            file: Arc::new(file),
+        }))
+    }
+
+    async fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let (from, to): (PathBuf, PathBuf) = (from.to_owned(), to.to_owned());
+        hop(move || fs::rename(from, to)).await
+    }
+
+    async fn remove_file(&self, path: &Path) -> io::Result<()> {
+        let path = path.to_owned();
+        hop(move || fs::remove_file(path)).await
+    }
+
+    async fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
+        let path = path.to_owned();
+        hop(move || fs::remove_dir_all(path)).await
+    }
+
+    async fn space(&self, path: &Path) -> io::Result<Space> {
+        let path = path.to_owned();
+        hop(move || {
+            let stat = rustix::fs::statvfs(&path)?;
+            Ok(Space {
+                free_bytes: stat.f_bavail.saturating_mul(stat.f_frsize),
+                total_bytes: stat.f_blocks.saturating_mul(stat.f_frsize),
+            })
+        })
+        .await
+    }
+}
+
+/// An open file; clones of the `Arc` go to the blocking pool.
+#[derive(Debug)]
+struct RealFile {
+    file: Arc<fs::File>,
+}
+
+impl RealFile {
+    async fn hop<T, F>(&self, work: F) -> io::Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&fs::File) -> io::Result<T> + Send + 'static,
+    {
+        let file = Arc::clone(&self.file);
+        hop(move || work(&file)).await
+    }
+}
+
+#[async_trait]
+impl File for RealFile {
+    async fn len(&self) -> io::Result<u64> {
+        self.hop(|file| Ok(file.metadata()?.len())).await
+    }
+
+    async fn read_at(&self, offset: u64, len: usize) -> io::Result<Bytes> {
+        self.hop(move |file| {
+            let mut bytes = vec![0; len];
+            file.read_exact_at(&mut bytes, offset)?;
+            Ok(Bytes::from(bytes))
+        })
+        .await
+    }
+
+    async fn write_at(&self, offset: u64, bufs: Vec<Bytes>) -> io::Result<()> {
+        self.hop(move |file| write_all_at(file, offset, &bufs))
+            .await
+    }
+
+    async fn write_sync_at(&self, offset: u64, bufs: Vec<Bytes>) -> io::Result<()> {
+        self.hop(move |file| {
+            write_all_at(file, offset, &bufs)?;
+            file.sync_data()
+        })
+        .await
+    }
+
+    async fn sync(&self) -> io::Result<()> {
+        self.hop(fs::File::sync_data).await
+    }
+
+    async fn allocate(&self, len: u64) -> io::Result<()> {
+        self.hop(move |file| allocate(file, len)).await
+    }
+
+    async fn truncate(&self, len: u64) -> io::Result<()> {
+        self.hop(move |file| file.set_len(len)).await
+    }
+}
+
+async fn hop<T, F>(work: F) -> io::Result<T>
+where
+    T: Send + 'static,
+    F: FnOnce() -> io::Result<T> + Send + 'static,
+{
+    // The pool refuses work only when the runtime is shutting down, and the work itself does not panic.
+    let result = runtime::spawn_blocking(work)
+        .await
+        .map_err(io::Error::other)?;
+    result.map_err(quota_is_full)
+}
+
+/// A used-up quota is a full disk to us.
+fn quota_is_full(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::QuotaExceeded {
+        io::Error::new(io::ErrorKind::StorageFull, error)
+    } else {
+        error
+    }
+}
+
+fn list(path: &Path) -> io::Result<Vec<DirEntry>> {
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        let name = entry.file_name().into_string().map_err(|name| {
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("file name {name:?} is not UTF-8"),
+            )
+        })?;
+        let is_dir = metadata.is_dir();
+        let len = if is_dir { 0 } else { metadata.len() };
+        entries.push(DirEntry { name, len, is_dir });
+    }
+    entries.sort();
+    Ok(entries)
+}
+
+fn write_all_at(file: &fs::File, mut offset: u64, bufs: &[Bytes]) -> io::Result<()> {
+    let mut slices: Vec<IoSlice<'_>> = bufs.iter().map(|b| IoSlice::new(b)).collect();
+    let mut rest = slices.as_mut_slice();
+    // Drops leading empty buffers, so that a write of nothing ends at once.
+    IoSlice::advance_slices(&mut rest, 0);
+    while !rest.is_empty() {
+        let batch = rest.len().min(WRITE_BUFFERS_MAX);
+        match rustix::io::pwritev(file, &rest[..batch], offset) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                offset += u64::try_from(written).expect("a length fits in 64 bits");
+                IoSlice::advance_slices(&mut rest, written);
+            }
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+fn allocate(file: &fs::File, len: u64) -> io::Result<()> {
+    if len == 0 {
+        return Ok(());
+    }
+    loop {
+        match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, len) {
+            Ok(()) => return Ok(()),
+            Err(Errno::INTR) => {}
+            Err(Errno::OPNOTSUPP) => return write_zeros(file, len),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Reserves by writing, on file systems that know no fallocate.
+fn write_zeros(file: &fs::File, len: u64) -> io::Result<()> {
+    let mut offset = file.metadata()?.len();
+    while offset < len {
+        let left = usize::try_from(len - offset).unwrap_or(usize::MAX);
+        let zeros = &ZEROS[..left.min(ZEROS.len())];
+        file.write_all_at(zeros, offset)?;
+        offset += u64::try_from(zeros.len()).expect("a length fits in 64 bits");
+    }
+    Ok(())
+}
