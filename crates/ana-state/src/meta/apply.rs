@@ -1,0 +1,100 @@
+//! Hands each command to the file of its operation, and nothing else.
+
+use super::{MetaCommand, MetaOutcome, MetaRefusal, MetaReply, Metadata};
+use super::{merge, nodes, reshard, split, streams, tags};
+use ana_types::KinesisError;
+
+/// What a handler did.
+#[derive(Debug)]
+pub(super) enum Effect {
+    /// The machine is no longer what it was.
+    Changed(MetaReply),
+    /// It is as before: the work was done already, or there is nothing to do it to.
+    Unchanged,
+    /// It is as before: the command does not fit.
+    Refused(MetaRefusal),
+}
+
+/// What a handler gives back. An error means that nothing was changed.
+pub(super) type Handled = Result<Effect, KinesisError>;
+
+/// The usual effect: changed, nothing more to say.
+pub(super) const DONE: Handled = Ok(Effect::Changed(MetaReply::Done));
+
+pub(super) fn apply(machine: &mut Metadata, index: u64, command: MetaCommand) -> MetaOutcome {
+    if index <= machine.last_index {
+        let why = format!(
+            "index {index} was applied before, up to {}",
+            machine.last_index
+        );
+        return Err(KinesisError::Internal { why });
+    }
+    machine.last_index = index;
+    match dispatch(machine, command)? {
+        Effect::Changed(reply) => {
+            machine.version += 1;
+            Ok(reply)
+        }
+        Effect::Unchanged => Ok(MetaReply::Done),
+        Effect::Refused(why) => Ok(MetaReply::Refused(why)),
+    }
+}
+
+fn dispatch(machine: &mut Metadata, command: MetaCommand) -> Handled {
+    match command {
+        MetaCommand::InitCluster {
+            cluster_id,
+            secret,
+            members,
+        } => nodes::init_cluster(machine, cluster_id, secret, members),
+        MetaCommand::RegisterNode(member) => nodes::register(machine, member),
+        MetaCommand::SetShardLimit { limit } => streams::set_shard_limit(machine, limit),
+        MetaCommand::CreateStream {
+            name,
+            mode,
+            shard_count,
+            retention_hours,
+            max_record_kib,
+            tags,
+            now_ms,
+        } => {
+            let shards = streams::shards_wanted(mode, shard_count)?;
+            let settings = streams::Settings {
+                retention_hours,
+                max_record_kib,
+                tags,
+            };
+            streams::create(machine, name, shards, settings, now_ms)
+        }
+        MetaCommand::ActivateStream { key, now_ms: _ } => streams::activate(machine, key),
+        MetaCommand::DeleteStream {
+            name,
+            enforce_consumer_deletion: _,
+            now_ms,
+        } => streams::delete(machine, &name, now_ms),
+        MetaCommand::FinishDelete { key } => streams::finish_delete(machine, key),
+        MetaCommand::SplitShard {
+            name,
+            shard,
+            new_start,
+            now_ms,
+        } => split::split(machine, &name, shard, new_start, now_ms),
+        MetaCommand::MergeShards { name, a, b, now_ms } => {
+            merge::merge(machine, &name, a, b, now_ms)
+        }
+        MetaCommand::ParentsClosed { key, closed } => {
+            reshard::parents_closed(machine, key, &closed)
+        }
+        MetaCommand::FinishReshard { key, now_ms: _ } => reshard::finish(machine, key),
+        MetaCommand::SetRetention {
+            name,
+            hours,
+            increase,
+            now_ms,
+        } => streams::set_retention(machine, &name, hours, increase, now_ms),
+        MetaCommand::FinishUpdate { key } => streams::finish_update(machine, key),
+        MetaCommand::AddTags { name, tags } => tags::add(machine, &name, tags),
+        MetaCommand::RemoveTags { name, keys } => tags::remove(machine, &name, &keys),
+        MetaCommand::ExpireShards { key, shards } => reshard::expire(machine, key, &shards),
+    }
+}

@@ -1,0 +1,219 @@
+//! What the metadata group is told and what it answers.
+//!
+//! Commands and outcomes travel in log entries and between nodes (postcard): variants and fields
+//! are part of the format, so new ones are added at the end.
+
+use ana_types::{
+    HashKey, KinesisError, NodeId, Position, SequenceNumber, ShardIndex, StreamKey, StreamMode,
+    StreamName, Zone,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// The key of the tokens handed to clients (iterators, page tokens). Never printed.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterSecret(pub [u8; 32]);
+
+impl fmt::Debug for ClusterSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClusterSecret(..)")
+    }
+}
+
+/// A node as its configuration describes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Its id.
+    pub id: NodeId,
+    /// Its failure domain.
+    pub zone: Zone,
+    /// Where other nodes reach it.
+    pub peer_addr: String,
+    /// Where clients reach it.
+    pub api_addr: String,
+}
+
+/// How a parent ended, as its group answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParentClosed {
+    /// The parent.
+    pub shard: ShardIndex,
+    /// Time of closing in milliseconds.
+    pub closed_ms: u64,
+    /// Its ending sequence number.
+    pub ending: SequenceNumber,
+    /// Every record of it lies strictly before this position.
+    pub end: Position,
+}
+
+/// What the metadata group is told. Those that name a stream by `key` come from the driver of
+/// long-running changes, are idempotent, and do nothing when the stream has moved on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MetaCommand {
+    /// Makes the cluster this one, and registers the nodes of its configuration in the same step:
+    /// no stream can then be placed on the few nodes that happened to come up first. Only the first
+    /// one ever counts; later ones register members that are new and change nothing else.
+    InitCluster {
+        /// Random; names the cluster.
+        cluster_id: String,
+        /// Random; the key of the tokens handed to clients.
+        secret: ClusterSecret,
+        /// The initial members.
+        members: Vec<Member>,
+    },
+    /// A node has come up. Updates its addresses.
+    RegisterNode(Member),
+    /// Sets how many open shards provisioned streams may have together.
+    SetShardLimit {
+        /// The limit.
+        limit: u32,
+    },
+    /// CreateStream.
+    CreateStream {
+        /// The name.
+        name: StreamName,
+        /// `None` where the request had no mode: provisioned with a count, else on-demand.
+        mode: Option<StreamMode>,
+        /// The count of the request. Ignored for an on-demand stream.
+        shard_count: Option<u32>,
+        /// Retention in hours.
+        retention_hours: u32,
+        /// Greatest record in KiB.
+        max_record_kib: u32,
+        /// Initial tags.
+        tags: BTreeMap<String, String>,
+        /// Now, in milliseconds.
+        now_ms: u64,
+    },
+    /// The shards of a new stream are open in their groups: CREATING -> ACTIVE.
+    ActivateStream {
+        /// The stream.
+        key: StreamKey,
+        /// Now, in milliseconds.
+        now_ms: u64,
+    },
+    /// DeleteStream.
+    DeleteStream {
+        /// The stream.
+        name: StreamName,
+        /// Whether registered consumers are to go too. There are none yet.
+        enforce_consumer_deletion: bool,
+        /// Now, in milliseconds.
+        now_ms: u64,
+    },
+    /// A stream in DELETING is removed, its groups become deleted groups.
+    FinishDelete {
+        /// The stream.
+        key: StreamKey,
+    },
+    /// SplitShard.
+    SplitShard {
+        /// The stream.
+        name: StreamName,
+        /// The parent.
+        shard: ShardIndex,
+        /// First key of the upper child.
+        new_start: HashKey,
+        /// Now, in milliseconds.
+        now_ms: u64,
+    },
+    /// MergeShards.
+    MergeShards {
+        /// The stream.
+        name: StreamName,
+        /// ShardToMerge: the lower one.
+        a: ShardIndex,
+        /// AdjacentShardToMerge: the one that follows.
+        b: ShardIndex,
+        /// Now, in milliseconds.
+        now_ms: u64,
+    },
+    /// All parents of a reshard are closed in their groups.
+    ParentsClosed {
+        /// The stream.
+        key: StreamKey,
+        /// Each parent once.
+        closed: Vec<ParentClosed>,
+    },
+    /// The children are open in their group: they are listed, the stream is ACTIVE again.
+    FinishReshard {
+        /// The stream.
+        key: StreamKey,
+        /// Now, in milliseconds.
+        now_ms: u64,
+    },
+    /// IncreaseStreamRetentionPeriod, DecreaseStreamRetentionPeriod.
+    SetRetention {
+        /// The stream.
+        name: StreamName,
+        /// Hours asked for, as they came.
+        hours: i64,
+        /// Whether the caller asked to increase, else to decrease.
+        increase: bool,
+        /// Now, in milliseconds.
+        now_ms: u64,
+    },
+    /// A change of settings has had its time: UPDATING -> ACTIVE.
+    FinishUpdate {
+        /// The stream.
+        key: StreamKey,
+    },
+    /// AddTagsToStream.
+    AddTags {
+        /// The stream.
+        name: StreamName,
+        /// Tags to add or overwrite.
+        tags: BTreeMap<String, String>,
+    },
+    /// RemoveTagsFromStream.
+    RemoveTags {
+        /// The stream.
+        name: StreamName,
+        /// Keys to remove; unknown ones are passed over.
+        keys: BTreeSet<String>,
+    },
+    /// Closed shards whose records are all past retention leave the listings; a group that is left
+    /// without shards is deleted. Open shards, and parents of a reshard under way, stay.
+    ExpireShards {
+        /// The stream.
+        key: StreamKey,
+        /// The shards; unknown ones are passed over.
+        shards: Vec<ShardIndex>,
+    },
+}
+
+/// What a command that did not fail leads to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MetaReply {
+    /// It is as commanded, now or already before.
+    Done,
+    /// A stream was created, or an operation on it begun.
+    Stream(StreamKey),
+    /// A command of a node, not of a client, that cannot be carried out. Nothing was changed.
+    Refused(MetaRefusal),
+}
+
+/// Why a command of a node or of the driver cannot be carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum MetaRefusal {
+    /// A node came back under another zone than it was registered with.
+    #[error("node {node} is registered in zone {registered} and may not move to {given}")]
+    ZoneChanged {
+        /// The node.
+        node: NodeId,
+        /// The zone it is registered with.
+        registered: Zone,
+        /// The zone it gave.
+        given: Zone,
+    },
+    /// The closings are not those of the reshard that is under way.
+    #[error("the closed shards are not the parents of the reshard of stream {0}")]
+    OtherParents(StreamKey),
+    /// A reshard cannot finish before its parents are closed.
+    #[error("the parents of the reshard of stream {0} are not closed")]
+    ParentsOpen(StreamKey),
+}
+
+/// The answer to a [`MetaCommand`].
+pub type MetaOutcome = Result<MetaReply, KinesisError>;
