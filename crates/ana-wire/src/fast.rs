@@ -1,0 +1,234 @@
+//! The short way in for puts: typed, borrowed strings, one buffer for the data of a whole request.
+//!
+//! It only ever accepts. Whatever is unusual (an unknown member, a wrong type, a limit, base64 with a
+//! fault) makes it give up, and the general way reads the body again and finds AWS's exact error.
+//! Must stay true: what it accepts, the general way accepts with the same result (a property test
+//! says so); nothing larger than the body is allocated before it gives up.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::OnceLock;
+
+use ana_types::limits::{
+    HASH_KEY_DIGITS_MAX, PUT_RECORDS_ENTRIES_MAX, RECORD_DATA_BYTES_SCHEMA_MAX,
+    SEQUENCE_NUMBER_DIGITS_MAX,
+};
+use bytes::Bytes;
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use crate::json::Borrowed;
+use crate::model::{Model, Shape};
+use crate::operation::Operation;
+use crate::shapes::{PutRecordInput, PutRecordsEntry, PutRecordsInput, StreamTarget};
+use crate::validate::text_fits;
+
+/// Reads a `PutRecord` that has nothing unusual about it.
+pub(crate) fn put_record(body: &[u8]) -> Option<PutRecordInput> {
+    let put: PutRecord<'_> = serde_json::from_slice(body).ok()?;
+    let table = Table::get();
+    let mut buffer = Vec::with_capacity(decoded_len_max(&put.data));
+    decode(&put.data, &mut buffer)?;
+    Some(PutRecordInput {
+        stream: table.target(put.stream_name, put.stream_arn, put.stream_id)?,
+        data: Bytes::from(buffer),
+        partition_key: table.partition_key(put.partition_key)?,
+        explicit_hash_key: decimal(put.explicit_hash_key, HASH_KEY_DIGITS_MAX)?,
+        sequence_number_for_ordering: decimal(put.ordering, SEQUENCE_NUMBER_DIGITS_MAX)?,
+    })
+}
+
+/// Reads a `PutRecords` that has nothing unusual about it.
+pub(crate) fn put_records(body: &[u8]) -> Option<PutRecordsInput> {
+    let put: PutRecords<'_> = serde_json::from_slice(body).ok()?;
+    let table = Table::get();
+    let stream = table.target(put.stream_name, put.stream_arn, put.stream_id)?;
+    let records = put.records.0;
+    if records.is_empty() {
+        return None;
+    }
+    let capacity = records
+        .iter()
+        .map(|entry| decoded_len_max(&entry.data))
+        .sum();
+    let mut buffer = Vec::with_capacity(capacity);
+    let mut ends = Vec::with_capacity(records.len());
+    for entry in &records {
+        decode(&entry.data, &mut buffer)?;
+        ends.push(buffer.len());
+    }
+    let buffer = Bytes::from(buffer);
+    let mut start = 0;
+    let mut entries = Vec::with_capacity(records.len());
+    for (entry, end) in records.into_iter().zip(ends) {
+        entries.push(PutRecordsEntry {
+            data: buffer.slice(start..end),
+            partition_key: table.partition_key(entry.partition_key)?,
+            explicit_hash_key: decimal(entry.explicit_hash_key, HASH_KEY_DIGITS_MAX)?,
+        });
+        start = end;
+    }
+    Some(PutRecordsInput {
+        stream,
+        records: entries,
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PutRecord<'a> {
+    #[serde(borrow, rename = "StreamName")]
+    stream_name: Option<Borrowed<'a>>,
+    #[serde(borrow, rename = "StreamARN")]
+    stream_arn: Option<Borrowed<'a>>,
+    #[serde(borrow, rename = "StreamId")]
+    stream_id: Option<Borrowed<'a>>,
+    #[serde(borrow, rename = "Data")]
+    data: Cow<'a, str>,
+    #[serde(borrow, rename = "PartitionKey")]
+    partition_key: Cow<'a, str>,
+    #[serde(borrow, rename = "ExplicitHashKey")]
+    explicit_hash_key: Option<Borrowed<'a>>,
+    #[serde(borrow, rename = "SequenceNumberForOrdering")]
+    ordering: Option<Borrowed<'a>>,
+    #[serde(rename = "DryRun")]
+    _dry_run: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PutRecords<'a> {
+    #[serde(borrow, rename = "StreamName")]
+    stream_name: Option<Borrowed<'a>>,
+    #[serde(borrow, rename = "StreamARN")]
+    stream_arn: Option<Borrowed<'a>>,
+    #[serde(borrow, rename = "StreamId")]
+    stream_id: Option<Borrowed<'a>>,
+    #[serde(borrow, rename = "Records")]
+    records: Records<'a>,
+    #[serde(rename = "DryRun")]
+    _dry_run: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecordEntry<'a> {
+    #[serde(borrow, rename = "Data")]
+    data: Cow<'a, str>,
+    #[serde(borrow, rename = "PartitionKey")]
+    partition_key: Cow<'a, str>,
+    #[serde(borrow, rename = "ExplicitHashKey")]
+    explicit_hash_key: Option<Borrowed<'a>>,
+}
+
+/// At most as many entries as are allowed: a longer list is not built.
+struct Records<'a>(Vec<RecordEntry<'a>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Records<'a> {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        struct Entries;
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Vec<RecordEntry<'de>>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of records")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = list.next_element()? {
+                    if entries.len() == PUT_RECORDS_ENTRIES_MAX {
+                        return Err(A::Error::custom("too many records"));
+                    }
+                    entries.push(entry);
+                }
+                Ok(entries)
+            }
+        }
+        reader.deserialize_seq(Entries).map(Records)
+    }
+}
+
+/// The shapes that puts are checked against, looked up once.
+struct Table {
+    stream_name: &'static Shape,
+    stream_arn: &'static Shape,
+    stream_id: &'static Shape,
+    partition_key: &'static Shape,
+}
+
+impl Table {
+    fn get() -> &'static Self {
+        static TABLE: OnceLock<Table> = OnceLock::new();
+        TABLE.get_or_init(|| {
+            let model = Model::get();
+            let input = model.input(Operation::PutRecord);
+            let shape = |name: &str| {
+                let place = input
+                    .place(name)
+                    .expect("a member of PutRecord in the committed model");
+                model.shape(input.members[place].shape)
+            };
+            Self {
+                stream_name: shape("StreamName"),
+                stream_arn: shape("StreamARN"),
+                stream_id: shape("StreamId"),
+                partition_key: shape("PartitionKey"),
+            }
+        })
+    }
+
+    fn target(
+        &self,
+        name: Option<Borrowed<'_>>,
+        arn: Option<Borrowed<'_>>,
+        id: Option<Borrowed<'_>>,
+    ) -> Option<StreamTarget> {
+        checked(id, |text| text_fits(text, self.stream_id))?;
+        Some(StreamTarget {
+            name: checked(name, |text| text_fits(text, self.stream_name))?,
+            arn: checked(arn, |text| text_fits(text, self.stream_arn))?,
+        })
+    }
+
+    fn partition_key(&self, key: Cow<'_, str>) -> Option<String> {
+        text_fits(&key, self.partition_key).then(|| key.into_owned())
+    }
+}
+
+/// `Some(None)` when absent, `None` when it does not fit.
+#[expect(
+    clippy::option_option,
+    reason = "absent and refused are two different things here"
+)]
+fn checked(text: Option<Borrowed<'_>>, fits: impl FnOnce(&str) -> bool) -> Option<Option<String>> {
+    match text {
+        None => Some(None),
+        Some(Borrowed(text)) => fits(&text).then(|| Some(text.into_owned())),
+    }
+}
+
+/// The model's pattern for hash keys and sequence numbers, without a regular expression: it is run
+/// once per record.
+#[expect(
+    clippy::option_option,
+    reason = "absent and refused are two different things here"
+)]
+fn decimal(text: Option<Borrowed<'_>>, digits_max: usize) -> Option<Option<String>> {
+    checked(text, |text| match text.as_bytes() {
+        b"0" => true,
+        [b'1'..=b'9', rest @ ..] => rest.len() < digits_max && rest.iter().all(u8::is_ascii_digit),
+        _ => false,
+    })
+}
+
+/// Appends what `data` encodes; `None` when it is not base64 or too long.
+fn decode(data: &str, buffer: &mut Vec<u8>) -> Option<()> {
+    let before = buffer.len();
+    base64_simd::STANDARD.decode_append(data, buffer).ok()?;
+    (buffer.len() - before <= RECORD_DATA_BYTES_SCHEMA_MAX).then_some(())
+}
+
+fn decoded_len_max(data: &str) -> usize {
+    data.len() / 4 * 3
+}

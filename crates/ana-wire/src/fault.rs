@@ -1,0 +1,153 @@
+//! A refusal in AWS's words: type, HTTP status, message. Where a domain error becomes one
+//! (`fault/domain.rs`) is the only place of the program that knows AWS's texts for domain errors.
+//!
+//! Must stay true: a domain error's own text (node names, reasons for our logs) never reaches a
+//! client.
+
+mod domain;
+
+use crate::json::JsonWriter;
+use crate::operation::Operation;
+use crate::writer::Writer;
+
+/// The error types that are offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "each variant is AWS's error type of its name")]
+pub enum FaultKind {
+    ResourceNotFound,
+    ResourceInUse,
+    LimitExceeded,
+    InvalidArgument,
+    Validation,
+    ProvisionedThroughputExceeded,
+    ExpiredIterator,
+    ExpiredNextToken,
+    AccessDenied,
+    Serialization,
+    UnknownOperation,
+    InternalFailure,
+    ServiceUnavailable,
+}
+
+impl FaultKind {
+    /// The name on the wire (`__type`).
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ResourceNotFound => "ResourceNotFoundException",
+            Self::ResourceInUse => "ResourceInUseException",
+            Self::LimitExceeded => "LimitExceededException",
+            Self::InvalidArgument => "InvalidArgumentException",
+            Self::Validation => "ValidationException",
+            Self::ProvisionedThroughputExceeded => "ProvisionedThroughputExceededException",
+            Self::ExpiredIterator => "ExpiredIteratorException",
+            Self::ExpiredNextToken => "ExpiredNextTokenException",
+            Self::AccessDenied => "AccessDeniedException",
+            Self::Serialization => "SerializationException",
+            Self::UnknownOperation => "UnknownOperationException",
+            Self::InternalFailure => "InternalFailure",
+            Self::ServiceUnavailable => "ServiceUnavailable",
+        }
+    }
+
+    /// The HTTP status.
+    pub fn http(self) -> u16 {
+        match self {
+            Self::InternalFailure => 500,
+            Self::ServiceUnavailable => 503,
+            _ => 400,
+        }
+    }
+}
+
+/// One refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// AWS's error type.
+    pub kind: FaultKind,
+    /// AWS's text; some types come without one.
+    pub message: Option<String>,
+}
+
+impl Fault {
+    /// A fault with a message.
+    pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: Some(message.into()),
+        }
+    }
+
+    /// The body is not a JSON object.
+    pub fn not_an_object() -> Self {
+        Self {
+            kind: FaultKind::Serialization,
+            message: None,
+        }
+    }
+
+    /// The target names nothing that AWS knows.
+    pub fn unknown_operation() -> Self {
+        Self {
+            kind: FaultKind::UnknownOperation,
+            message: None,
+        }
+    }
+
+    /// An operation of AWS that Anabranch does not offer yet.
+    pub fn not_offered(operation: Operation) -> Self {
+        let name = operation.name();
+        Self::new(
+            FaultKind::UnknownOperation,
+            format!(
+                "The operation {name} of Amazon Kinesis is not offered by this version of Anabranch."
+            ),
+        )
+    }
+
+    /// What a failed entry of `PutRecords` says when the reason is ours.
+    pub fn internal() -> Self {
+        Self::new(FaultKind::InternalFailure, "Internal service failure.")
+    }
+
+    /// The request can be tried again; nothing was done.
+    pub fn unavailable() -> Self {
+        Self::new(
+            FaultKind::ServiceUnavailable,
+            "The service is not able to handle the request now. Nothing was changed; try again.",
+        )
+    }
+
+    pub(crate) fn serialization(message: impl Into<String>) -> Self {
+        Self::new(FaultKind::Serialization, message)
+    }
+
+    pub(crate) fn validation(message: impl Into<String>) -> Self {
+        Self::new(FaultKind::Validation, message)
+    }
+
+    /// The HTTP status.
+    pub fn http(&self) -> u16 {
+        self.kind.http()
+    }
+
+    /// The JSON body. `SerializationException` says `Message`, every other type `message`.
+    pub fn body(&self) -> Vec<u8> {
+        let mut out = JsonWriter::new();
+        out.open_structure();
+        out.member("__type").text(self.kind.name());
+        if let Some(message) = &self.message {
+            let member = if self.kind == FaultKind::Serialization {
+                "Message"
+            } else {
+                "message"
+            };
+            out.member(member).text(message);
+        }
+        out.close_structure();
+        out.into_bytes()
+    }
+}
+
+#[cfg(test)]
+#[path = "fault/fault_test.rs"]
+mod fault_test;

@@ -1,0 +1,22 @@
+//! `DecreaseStreamRetentionPeriod`: no output.
+
+use crate::shapes::StreamTarget;
+use crate::tree::Fields;
+
+/// Request of `DecreaseStreamRetentionPeriod`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecreaseStreamRetentionPeriodInput {
+    /// The stream to change.
+    pub stream: StreamTarget,
+    /// Hours, as asked: the model sets no bounds, the domain does.
+    pub retention_hours: i32,
+}
+
+impl DecreaseStreamRetentionPeriodInput {
+    pub(crate) fn from_fields(mut fields: Fields<'_>) -> Self {
+        Self {
+            stream: StreamTarget::from_fields(&mut fields),
+            retention_hours: fields.required_integer("RetentionPeriodHours"),
+        }
+    }
+}
