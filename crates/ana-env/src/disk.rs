@@ -96,7 +96,10 @@ pub trait Disk: Send + Sync + Debug {
 }
 
 /// An open file. Offsets and lengths are bytes. Calls on one file are ordered only if awaited in turn.
-#[expect(clippy::len_without_is_empty, reason = "asking a disk is never that cheap")]
+#[expect(
+    clippy::len_without_is_empty,
+    reason = "asking a disk is never that cheap"
+)]
 #[async_trait]
 pub trait File: Send + Sync + Debug {
     /// Bytes in the file.

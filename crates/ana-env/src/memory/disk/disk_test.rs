@@ -1,0 +1,521 @@
+//! What the memory disk forgets, and what it must never forget.
+
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::{MemoryDisk, MemoryDiskOptions, Tear};
+use crate::disk::{Disk, File, Open};
+use crate::time;
+
+const SEEDS: std::ops::Range<u64> = 0..200;
+
+fn disk(seed: u64) -> MemoryDisk {
+    MemoryDisk::new(seed, MemoryDiskOptions::default())
+}
+
+/// A runtime with simulated time, per seed.
+fn run<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime")
+        .block_on(future)
+}
+
+async fn create(disk: &MemoryDisk, path: &str) -> Arc<dyn File> {
+    disk.open(Path::new(path), Open::CREATE)
+        .await
+        .expect("created")
+}
+
+async fn durable_file(disk: &MemoryDisk, path: &str, bytes: &[u8]) -> Arc<dyn File> {
+    let file = create(disk, path).await;
+    file.write_sync_at(0, vec![Bytes::copy_from_slice(bytes)])
+        .await
+        .expect("written");
+    disk.sync_dir(Path::new("/")).await.expect("synced");
+    file
+}
+
+async fn read_all(disk: &MemoryDisk, path: &str) -> Option<Vec<u8>> {
+    let file = match disk.open(Path::new(path), Open::READ).await {
+        Ok(file) => file,
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::NotFound);
+            return None;
+        }
+    };
+    let len = usize::try_from(file.len().await.expect("alive")).expect("small");
+    Some(file.read_at(0, len).await.expect("read").to_vec())
+}
+
+#[test]
+fn an_unsynced_write_survives_wholly_partly_or_not() {
+    for tear in [Tear::Prefix, Tear::AnyPieces] {
+        let (mut whole, mut torn, mut lost) = (0, 0, 0);
+        for seed in SEEDS {
+            run(async {
+                let disk = disk(seed);
+                disk.set_tear(tear);
+                let file = durable_file(&disk, "/f", &[1; 3000]).await;
+                // From byte 700 on: the first piece ends at 1024, the others are 512 long.
+                file.write_at(700, vec![vec![2; 2000].into()])
+                    .await
+                    .expect("written");
+                disk.crash();
+                let bytes = read_all(&disk, "/f").await.expect("durable");
+                assert_eq!(bytes.len(), 3000);
+                assert!(
+                    bytes[..700].iter().chain(&bytes[2700..]).all(|b| *b == 1),
+                    "seed {seed}"
+                );
+                let pieces = [700..1024, 1024..1536, 1536..2048, 2048..2560, 2560..2700];
+                let survived: Vec<bool> = pieces
+                    .map(|piece| {
+                        let values: BTreeSet<u8> = bytes[piece].iter().copied().collect();
+                        assert_eq!(values.len(), 1, "seed {seed}: torn inside a piece");
+                        values.contains(&2)
+                    })
+                    .to_vec();
+                match survived.iter().filter(|s| **s).count() {
+                    0 => lost += 1,
+                    5 => whole += 1,
+                    _ => torn += 1,
+                }
+                if tear == Tear::Prefix {
+                    assert!(
+                        survived.is_sorted_by(|a, b| a >= b),
+                        "seed {seed}: no prefix"
+                    );
+                }
+            });
+        }
+        assert!(
+            whole > 40 && torn > 30 && lost > 40,
+            "{tear:?}: {whole} {torn} {lost}"
+        );
+    }
+}
+
+#[test]
+fn a_lost_write_may_leave_zeros() {
+    let mut outcomes = BTreeSet::new();
+    for seed in SEEDS {
+        run(async {
+            let disk = disk(seed);
+            let file = durable_file(&disk, "/f", b"").await;
+            file.write_at(0, vec![Bytes::from_static(b"data")])
+                .await
+                .expect("written");
+            disk.crash();
+            outcomes.insert(read_all(&disk, "/f").await.expect("durable"));
+        });
+    }
+    let expected: BTreeSet<Vec<u8>> = [vec![], vec![0; 4], b"data".to_vec()].into();
+    assert_eq!(outcomes, expected);
+}
+
+#[test]
+fn a_synced_write_survives() {
+    for seed in SEEDS {
+        run(async {
+            let disk = disk(seed);
+            let file = durable_file(&disk, "/f", b"one").await;
+            file.write_at(3, vec![Bytes::from_static(b"two")])
+                .await
+                .expect("written");
+            file.sync().await.expect("synced");
+            disk.crash();
+            disk.crash();
+            assert_eq!(read_all(&disk, "/f").await.expect("durable"), b"onetwo");
+        });
+    }
+}
+
+#[test]
+fn a_write_during_a_sync_is_not_covered_by_it() {
+    let mut second_lost = false;
+    for seed in SEEDS {
+        run(async {
+            let disk = disk(seed);
+            let file = durable_file(&disk, "/f", b"--").await;
+            file.write_at(0, vec![Bytes::from_static(b"1")])
+                .await
+                .expect("written");
+            let late = async {
+                time::sleep(Duration::from_micros(100)).await;
+                file.write_at(1, vec![Bytes::from_static(b"2")])
+                    .await
+                    .expect("written");
+            };
+            let (synced, ()) = futures::join!(file.sync(), late);
+            synced.expect("synced");
+            disk.crash();
+            let bytes = read_all(&disk, "/f").await.expect("durable");
+            assert_eq!(bytes[0], b'1', "seed {seed}: a synced byte is lost");
+            second_lost |= bytes[1] != b'2';
+        });
+    }
+    assert!(second_lost);
+}
+
+#[test]
+fn a_sync_takes_time_and_fails_across_a_crash() {
+    run(async {
+        let disk = disk(7);
+        let file = create(&disk, "/f").await;
+        file.write_at(0, vec![Bytes::from_static(b"x")])
+            .await
+            .expect("written");
+        let before = time::now();
+        let crash = async {
+            time::sleep(Duration::from_micros(100)).await;
+            disk.crash();
+        };
+        let (synced, ()) = futures::join!(file.sync(), crash);
+        assert!(synced.is_err());
+        let took = time::now() - before;
+        assert!(
+            took >= Duration::from_micros(500) && took <= Duration::from_millis(5),
+            "{took:?}"
+        );
+        // The old handle is dead in every way, a new one is not.
+        assert!(file.len().await.is_err() && file.read_at(0, 0).await.is_err());
+        assert!(file.write_at(0, vec![]).await.is_err() && file.truncate(0).await.is_err());
+        create(&disk, "/f")
+            .await
+            .write_sync_at(0, vec![])
+            .await
+            .expect("a new life");
+    });
+}
+
+#[test]
+fn an_entry_is_durable_only_after_sync_dir() {
+    let mut seen = BTreeSet::new();
+    for seed in SEEDS {
+        run(async {
+            let disk = disk(seed);
+            disk.create_dir_all(Path::new("/d")).await.expect("created");
+            disk.sync_dir(Path::new("/")).await.expect("synced");
+            for path in ["/d/kept", "/d/risky"] {
+                create(&disk, path)
+                    .await
+                    .write_sync_at(0, vec![])
+                    .await
+                    .expect("written");
+                if path == "/d/kept" {
+                    disk.sync_dir(Path::new("/d")).await.expect("synced");
+                }
+            }
+            disk.crash();
+            let entries = disk.list(Path::new("/d")).await.expect("durable");
+            let names: Vec<_> = entries.into_iter().map(|e| e.name).collect();
+            assert_eq!(names[0], "kept", "seed {seed}");
+            seen.insert(names.len());
+        });
+    }
+    assert_eq!(seen, BTreeSet::from([1, 2]));
+}
+
+#[test]
+fn a_rename_is_all_or_nothing() {
+    let mut outcomes = BTreeSet::new();
+    for seed in SEEDS {
+        run(async {
+            let disk = disk(seed);
+            durable_file(&disk, "/name", b"old").await;
+            durable_file(&disk, "/name.tmp", b"new").await;
+            disk.rename(Path::new("/name.tmp"), Path::new("/name"))
+                .await
+                .expect("renamed");
+            assert_eq!(read_all(&disk, "/name").await.expect("there"), b"new");
+            disk.crash();
+            let found = (
+                read_all(&disk, "/name").await,
+                read_all(&disk, "/name.tmp").await,
+            );
+            outcomes.insert(found.clone());
+            disk.rename(Path::new("/name.tmp"), Path::new("/name"))
+                .await
+                .ok();
+            disk.sync_dir(Path::new("/")).await.expect("synced");
+            disk.crash();
+            assert_eq!(
+                read_all(&disk, "/name").await.expect("there"),
+                b"new",
+                "seed {seed}"
+            );
+        });
+    }
+    let not_done = (Some(b"old".to_vec()), Some(b"new".to_vec()));
+    assert_eq!(
+        outcomes,
+        BTreeSet::from([not_done, (Some(b"new".to_vec()), None)])
+    );
+}
+
+#[test]
+fn removed_files_may_come_back_and_directories_in_part() {
+    let mut seen = BTreeSet::new();
+    for seed in SEEDS {
+        run(async {
+            let disk = disk(seed);
+            disk.create_dir_all(Path::new("/d")).await.expect("created");
+            durable_file(&disk, "/d/a", b"a").await;
+            durable_file(&disk, "/d/b", b"b").await;
+            disk.sync_dir(Path::new("/d")).await.expect("synced");
+            disk.remove_dir_all(Path::new("/d")).await.expect("removed");
+            assert_eq!(disk.list(Path::new("/")).await.expect("root"), vec![]);
+            disk.crash();
+            seen.insert(disk.list(Path::new("/d")).await.map(|d| d.len()).ok());
+        });
+    }
+    assert_eq!(seen, BTreeSet::from([None, Some(0), Some(1), Some(2)]));
+}
+
+#[test]
+fn after_a_failed_sync_a_good_one_proves_nothing() {
+    let mut outcomes = BTreeSet::new();
+    for seed in SEEDS {
+        run(async {
+            let disk = disk(seed);
+            let file = durable_file(&disk, "/f", b"old").await;
+            disk.fail_next_sync(1);
+            file.write_sync_at(0, vec![Bytes::from_static(b"new")])
+                .await
+                .expect_err("EIO");
+            file.sync().await.expect("the second seems good");
+            assert_eq!(read_all(&disk, "/f").await.expect("there"), b"new");
+            disk.crash();
+            outcomes.insert(read_all(&disk, "/f").await.expect("durable"));
+        });
+    }
+    assert_eq!(outcomes, BTreeSet::from([b"old".to_vec(), b"new".to_vec()]));
+
+    let entry_lost = SEEDS.filter(|seed| {
+        run(async {
+            let disk = disk(*seed);
+            create(&disk, "/f").await;
+            disk.fail_next_sync_dir(1);
+            disk.sync_dir(Path::new("/")).await.expect_err("EIO");
+            disk.sync_dir(Path::new("/"))
+                .await
+                .expect("the second seems good");
+            disk.crash();
+            read_all(&disk, "/f").await.is_none()
+        })
+    });
+    assert!((60..140).contains(&entry_lost.count()));
+}
+
+#[test]
+fn room_is_counted_with_what_is_reserved() {
+    run(async {
+        const MIB: u64 = 1 << 20;
+        let disk = MemoryDisk::new(
+            1,
+            MemoryDiskOptions {
+                capacity_bytes: MIB,
+                ..Default::default()
+            },
+        );
+        let root = Path::new("/");
+        let file = create(&disk, "/f").await;
+        file.allocate(MIB + 1).await.expect_err("too much");
+        assert_eq!(file.len().await.expect("alive"), 0);
+        file.allocate(MIB / 2).await.expect("fits");
+        assert_eq!(disk.space(root).await.expect("space").free_bytes, MIB / 2);
+        assert_eq!(
+            file.read_at(MIB / 2 - 3, 3).await.expect("zeros")[..],
+            [0; 3]
+        );
+
+        let other = create(&disk, "/g").await;
+        let half: Bytes = vec![1; usize::try_from(MIB / 2).expect("small")].into();
+        other
+            .write_at(0, vec![half.clone()])
+            .await
+            .expect("fits exactly");
+        let error = other
+            .write_at(MIB / 2, vec![half.clone()])
+            .await
+            .expect_err("full");
+        assert_eq!(error.kind(), ErrorKind::StorageFull);
+        file.write_at(0, vec![half])
+            .await
+            .expect("reserved room is still there");
+
+        // An open file keeps its room after it is removed.
+        disk.remove_file(Path::new("/g")).await.expect("removed");
+        assert_eq!(disk.space(root).await.expect("space").free_bytes, 0);
+        drop(other);
+        assert_eq!(disk.space(root).await.expect("space").free_bytes, MIB / 2);
+        file.truncate(0).await.expect("cut");
+        assert_eq!(disk.used_bytes(), 0);
+        disk.set_capacity(0);
+        assert_eq!(
+            file.allocate(1).await.expect_err("full").kind(),
+            ErrorKind::StorageFull
+        );
+    });
+}
+
+#[test]
+fn faults_are_switched() {
+    run(async {
+        let disk = disk(3);
+        let file = durable_file(&disk, "/f", b"\0\0\0").await;
+        disk.fail_writes(Some(ErrorKind::ReadOnlyFilesystem));
+        let error = file
+            .write_at(0, vec![Bytes::from_static(b"x")])
+            .await
+            .expect_err("fault");
+        assert_eq!(error.kind(), ErrorKind::ReadOnlyFilesystem);
+        file.allocate(9).await.expect_err("fault");
+        file.truncate(0).await.expect_err("fault");
+        disk.fail_writes(None);
+
+        disk.flip_bit(Path::new("/f"), 1).expect("flipped");
+        disk.crash();
+        let bytes = read_all(&disk, "/f").await.expect("durable");
+        assert_eq!((bytes[0], bytes[1].count_ones(), bytes[2]), (0, 1, 0));
+        disk.flip_bit(Path::new("/f"), 3).expect_err("no such byte");
+    });
+}
+
+/// One step of a program.
+#[derive(Debug, Clone)]
+enum Step {
+    Write { offset: u16, len: u16, byte: u8 },
+    Truncate { len: u16 },
+    Allocate { len: u16 },
+    Sync,
+    FailedSync,
+    Crash,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        6 => (0u16..9000, 0u16..5000, 1u8..)
+            .prop_map(|(offset, len, byte)| Step::Write { offset, len, byte }),
+        1 => (0u16..9000).prop_map(|len| Step::Truncate { len }),
+        1 => (0u16..20000).prop_map(|len| Step::Allocate { len }),
+        3 => Just(Step::Sync),
+        1 => Just(Step::FailedSync),
+        2 => Just(Step::Crash),
+    ];
+    proptest::collection::vec(step, 1..40)
+}
+
+/// A second, naive model: for each byte what it is now and all it may be after a crash.
+#[derive(Default)]
+struct Naive {
+    now: Vec<u8>,
+    /// What was made since the last good sync, as pictures of the whole file after each step.
+    may_be: Vec<BTreeSet<u8>>,
+    len_may_be: BTreeSet<usize>,
+}
+
+impl Naive {
+    fn change(&mut self, change: impl FnOnce(&mut Vec<u8>)) {
+        change(&mut self.now);
+        self.len_may_be.insert(self.now.len());
+        if self.may_be.len() < self.now.len() {
+            self.may_be.resize(self.now.len(), BTreeSet::from([0]));
+        }
+        for (at, may_be) in self.may_be.iter_mut().enumerate() {
+            // Bytes that are cut off may come back as zeros.
+            may_be.insert(self.now.get(at).copied().unwrap_or(0));
+        }
+    }
+
+    fn settle(&mut self, bytes: Vec<u8>) {
+        self.len_may_be = BTreeSet::from([bytes.len()]);
+        self.may_be = bytes.iter().map(|b| BTreeSet::from([*b])).collect();
+        self.now = bytes;
+    }
+}
+
+async fn play(seed: u64, steps: &[Step]) -> (MemoryDisk, Duration) {
+    let start = time::now();
+    let disk = disk(seed);
+    let mut file = durable_file(&disk, "/f", b"").await;
+    let mut naive = Naive::default();
+    naive.settle(vec![]);
+    // After a failed sync even a good one leaves the old possibilities open.
+    let mut in_doubt = false;
+    for step in steps {
+        match *step {
+            Step::Write { offset, len, byte } => {
+                let (offset, len) = (usize::from(offset), usize::from(len));
+                let parts = vec![vec![byte; len / 2].into(), vec![byte; len - len / 2].into()];
+                file.write_at(offset.try_into().expect("small"), parts)
+                    .await
+                    .expect("written");
+                naive.change(|now| {
+                    if len > 0 {
+                        now.resize(now.len().max(offset + len), 0);
+                        now[offset..offset + len].fill(byte);
+                    }
+                });
+            }
+            Step::Truncate { len } => {
+                file.truncate(u64::from(len)).await.expect("cut");
+                naive.change(|now| now.resize(usize::from(len), 0));
+            }
+            Step::Allocate { len } => {
+                file.allocate(u64::from(len)).await.expect("room");
+                naive.change(|now| now.resize(now.len().max(usize::from(len)), 0));
+            }
+            Step::Sync => {
+                file.sync().await.expect("synced");
+                if !in_doubt {
+                    let now = naive.now.clone();
+                    naive.settle(now);
+                }
+            }
+            Step::FailedSync => {
+                disk.fail_next_sync(1);
+                file.sync().await.expect_err("EIO");
+                in_doubt = true;
+            }
+            Step::Crash => {
+                disk.crash();
+                let bytes = read_all(&disk, "/f").await.expect("durable");
+                assert!(bytes.len() <= naive.len_may_be.last().copied().unwrap_or(0));
+                if !in_doubt && naive.len_may_be.len() == 1 {
+                    assert_eq!(Some(&bytes.len()), naive.len_may_be.first());
+                }
+                for (at, byte) in bytes.iter().enumerate() {
+                    assert!(naive.may_be[at].contains(byte), "byte {at} is {byte}");
+                }
+                naive.settle(bytes);
+                in_doubt = false;
+                file = create(&disk, "/f").await;
+            }
+        }
+        assert_eq!(read_all(&disk, "/f").await.expect("there"), naive.now);
+    }
+    (disk, time::now() - start)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(80))]
+
+    #[test]
+    fn bytes_are_what_they_may_be_and_the_seed_decides(seed: u64, steps in steps()) {
+        let (first, first_took) = run(play(seed, &steps));
+        let (second, second_took) = run(play(seed, &steps));
+        prop_assert_eq!(first_took, second_took);
+        prop_assert_eq!(first.snapshot(), second.snapshot());
+        prop_assert_eq!(first.snapshot_durable(), second.snapshot_durable());
+    }
+}
