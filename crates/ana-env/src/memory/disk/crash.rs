@@ -54,7 +54,7 @@ impl Lottery {
     ) -> Survivors {
         match self.below(3) {
             0 => Survivors {
-                ranges: vec![0..len],
+                ranges: std::iter::once(0..len).collect(),
                 length: true,
             },
             1 => {

@@ -243,9 +243,11 @@ fn a_rename_is_all_or_nothing() {
                 read_all(&disk, "/name.tmp").await,
             );
             outcomes.insert(found.clone());
-            disk.rename(Path::new("/name.tmp"), Path::new("/name"))
-                .await
-                .ok();
+            if found.1.is_some() {
+                disk.rename(Path::new("/name.tmp"), Path::new("/name"))
+                    .await
+                    .expect("renamed");
+            }
             disk.sync_dir(Path::new("/")).await.expect("synced");
             disk.crash();
             assert_eq!(
