@@ -1,0 +1,138 @@
+//! One run of one seed, from start to verdict.
+
+use std::time::Duration;
+
+use ana_env::runtime;
+
+use crate::invariants::{Broken, check};
+use crate::plan::Plan;
+use crate::workload::{Phase, Shared, audit, monitor, producer, reader, resharder, setup};
+use crate::world::World;
+use crate::{align, trace};
+
+/// A cluster without faults serves its first stream within this.
+const START_MAX: Duration = Duration::from_secs(40);
+/// Faults, healing and audit together end within this, or something is stuck for ever.
+const RUN_MAX: Duration = Duration::from_secs(300);
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Report {
+    pub seed: u64,
+    pub broken: Vec<Broken>,
+    pub acknowledged: usize,
+    pub unknown: usize,
+    pub read: usize,
+    pub reshards: usize,
+    pub terms: usize,
+    pub simulated: Duration,
+    pub fingerprint: u64,
+    pub events: u64,
+    pub lines: Vec<String>,
+}
+
+/// Runs one seed. `keep` keeps the trace's lines.
+///
+/// # Panics
+/// When the simulation itself fails, e.g. because a node panicked: the seed is printed before.
+#[must_use]
+pub fn run(plan: Plan, keep: bool) -> Report {
+    align::align();
+    trace::begin(keep);
+    let seed = plan.seed;
+    let (mut sim, mut world) = World::new(&plan);
+    let shared = Shared::new(plan);
+    add_clients(&mut sim, &shared);
+    let mut broken = drive(&mut sim, &mut world, &shared);
+    let simulated = sim.elapsed();
+    drop(sim);
+    let (fingerprint, events, lines) = trace::end();
+    let oracle = shared.oracle();
+    broken.extend(check(&oracle));
+    Report {
+        seed,
+        broken,
+        acknowledged: oracle.promises.len(),
+        unknown: oracle.unknown.len(),
+        read: oracle.finally.len(),
+        reshards: oracle.reshards,
+        terms: oracle.leaders.len(),
+        simulated,
+        fingerprint,
+        events,
+        lines,
+    }
+}
+
+fn add_clients(sim: &mut turmoil::Sim<'static>, shared: &Shared) {
+    let seed = |part| shared.plan.derive(part);
+    sim.client("setup", runtime::scope(seed(70), setup(shared.clone())));
+    for number in 0..shared.plan.producers as u64 {
+        shared.begin_work();
+        sim.client(
+            format!("producer-{number}"),
+            runtime::scope(seed(80 + number), producer::produce(shared.clone(), number)),
+        );
+    }
+    (0..3).for_each(|_| shared.begin_work());
+    sim.client(
+        "reader",
+        runtime::scope(seed(71), reader::read(shared.clone())),
+    );
+    sim.client(
+        "resharder",
+        runtime::scope(seed(72), resharder::reshard(shared.clone())),
+    );
+    sim.client(
+        "monitor",
+        runtime::scope(seed(73), monitor::watch(shared.clone())),
+    );
+    sim.client(
+        "auditor",
+        runtime::scope(seed(74), audit::audit(shared.clone())),
+    );
+}
+
+/// Steps the simulation through its phases; returns what kept it from its end.
+fn drive(sim: &mut turmoil::Sim<'static>, world: &mut World, shared: &Shared) -> Vec<Broken> {
+    let stuck = |what: String| {
+        vec![Broken {
+            promise: "the run comes to its end",
+            what,
+        }]
+    };
+    let mut faults = shared.plan.faults.iter().peekable();
+    let mut began = None;
+    loop {
+        match sim.step() {
+            Ok(true) => return Vec::new(),
+            Ok(false) => {}
+            Err(error) => return stuck(format!("a client or node failed: {error}")),
+        }
+        let now = sim.elapsed();
+        if began.is_none() && now > START_MAX {
+            return stuck(format!("no stream after {START_MAX:?} without any fault"));
+        }
+        if shared.phase() == Phase::Starting {
+            continue;
+        }
+        let since = now - *began.get_or_insert(now);
+        match shared.phase() {
+            Phase::Faults if since >= shared.plan.safety => {
+                world.heal(sim, true);
+                shared.enter(Phase::Healing);
+            }
+            Phase::Faults => {
+                world.heal(sim, false);
+                while let Some((_, fault)) = faults.next_if(|(at, _)| *at <= since) {
+                    world.fault(sim, fault);
+                }
+            }
+            Phase::Healing if shared.working() == 0 => shared.enter(Phase::Audit),
+            Phase::Starting | Phase::Healing | Phase::Audit => {}
+        }
+        if since > RUN_MAX {
+            return stuck(format!("clients still wait in {:?}", shared.phase()));
+        }
+    }
+}
