@@ -1,0 +1,276 @@
+//! All replicas of one node.
+//!
+//! Must stay true
+//! - A group is opened, closed or deleted only because its caller was told to by the metadata; this
+//!   module decides nothing about which groups there are.
+//! - Opening, closing and deleting of one group never overlap: they own its directory in turn. The
+//!   lock for that is an async one, because what it guards is files.
+//! - A closed group leaves no task behind.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ana_env::net::Listener;
+use ana_env::runtime::Tasks;
+use ana_env::{Env, time};
+use ana_types::{GroupId, NodeId};
+
+use crate::checkpoint::CheckpointStore;
+use crate::config::RaftNodeConfig;
+use crate::error::GroupError;
+use crate::group::{DiskUse, Group};
+use crate::open::Parts;
+use crate::peer_server::{GroupLookup, PeerServer, Replica};
+use crate::peers::{CallHandler, Peers};
+use crate::repair::RaftCalls;
+use crate::state_machine::MachineKind;
+use crate::status::GroupStatus;
+use crate::types::Raft;
+
+/// How often the disk's use is looked at.
+const DISK_TICK: Duration = Duration::from_millis(1000);
+
+/// All replicas of one node. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Groups {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    parts: Parts,
+    peers: Peers,
+    table: Mutex<BTreeMap<GroupId, Slot>>,
+    tasks: Tasks,
+}
+
+/// One group's place. It stays when the group is closed: it is small, and ids are never reused.
+#[derive(Debug, Default)]
+struct Slot {
+    /// Held while the group's directory is opened, closed or deleted.
+    lifecycle: Arc<tokio::sync::Mutex<()>>,
+    group: Option<Group>,
+}
+
+impl Groups {
+    /// No group yet. Makes the node's directories and begins to watch its disk.
+    ///
+    /// # Errors
+    /// When the directories cannot be made.
+    pub async fn start(
+        env: Env,
+        config: RaftNodeConfig,
+        checkpoints: Arc<dyn CheckpointStore>,
+        peers: Peers,
+    ) -> Result<Self, GroupError> {
+        let io = |source| GroupError::Io {
+            group: GroupId::METADATA,
+            source,
+        };
+        let dir = config.groups_dir();
+        env.disk.create_dir_all(&dir).await.map_err(io)?;
+        env.disk.sync_dir(&config.data_dir).await.map_err(io)?;
+        let disk_use = DiskUse::default();
+        measure(&env, &config, &disk_use).await.map_err(io)?;
+        let parts = Parts {
+            env,
+            config: Arc::new(config),
+            checkpoints,
+            disk_use,
+        };
+        let tasks = Tasks::new();
+        let watching = tasks.spawn(watch_disk(parts.clone()));
+        assert!(watching.is_some(), "new tasks are open");
+        let inner = Inner {
+            parts,
+            peers,
+            table: Mutex::default(),
+            tasks,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// This node.
+    #[must_use]
+    pub fn node(&self) -> NodeId {
+        self.inner.parts.config.node
+    }
+
+    /// The other nodes.
+    #[must_use]
+    pub fn peers(&self) -> &Peers {
+        &self.inner.peers
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &RaftNodeConfig {
+        &self.inner.parts.config
+    }
+
+    /// Opens the replica of a group, or answers the open one. It founds nothing.
+    ///
+    /// # Errors
+    /// When its directory or log cannot be opened. A damaged log is no error; see
+    /// [`Group::health`].
+    pub async fn open(&self, id: GroupId, kind: MachineKind) -> Result<Group, GroupError> {
+        let _owned = self.own(id).await;
+        if let Some(group) = self.get(id) {
+            return Ok(group);
+        }
+        self.open_owned(id, kind).await
+    }
+
+    /// The caller owns the group's directory.
+    pub(crate) async fn open_owned(
+        &self,
+        id: GroupId,
+        kind: MachineKind,
+    ) -> Result<Group, GroupError> {
+        let network = self.inner.peers.network(id);
+        let group = Group::open(self.inner.parts.clone(), id, kind, network).await?;
+        self.table().entry(id).or_default().group = Some(group.clone());
+        Ok(group)
+    }
+
+    /// Waits until nobody else opens, closes or deletes the group, and keeps it so.
+    pub(crate) async fn own(&self, id: GroupId) -> tokio::sync::OwnedMutexGuard<()> {
+        let lifecycle = Arc::clone(&self.table().entry(id).or_default().lifecycle);
+        lifecycle.lock_owned().await
+    }
+
+    pub(crate) fn parts(&self) -> &Parts {
+        &self.inner.parts
+    }
+
+    /// The open replica of a group, running or not.
+    #[must_use]
+    pub fn get(&self, id: GroupId) -> Option<Group> {
+        self.table().get(&id)?.group.clone()
+    }
+
+    /// openraft's handle of a running replica.
+    #[must_use]
+    pub fn raft(&self, id: GroupId) -> Option<Raft> {
+        self.get(id)?.raft()
+    }
+
+    /// All open replicas, by id.
+    #[must_use]
+    pub fn all(&self) -> Vec<Group> {
+        self.table()
+            .values()
+            .filter_map(|slot| slot.group.clone())
+            .collect()
+    }
+
+    /// All open replicas now, by id.
+    #[must_use]
+    pub fn list(&self) -> Vec<GroupStatus> {
+        self.all().iter().map(Group::status).collect()
+    }
+
+    /// Stops the replica of a group; its files stay.
+    pub async fn close(&self, id: GroupId) {
+        let _owned = self.own(id).await;
+        self.close_owned(id).await;
+    }
+
+    pub(crate) async fn close_owned(&self, id: GroupId) {
+        let group = self.table().get_mut(&id).and_then(|slot| slot.group.take());
+        if let Some(group) = group {
+            group.stop().await;
+        }
+    }
+
+    /// Stops the replica of a group and removes its files. Only because a committed entry says that
+    /// the group is deleted.
+    ///
+    /// # Errors
+    /// When the files cannot be removed; repeating it goes on where it stopped.
+    pub async fn delete(&self, id: GroupId) -> Result<(), GroupError> {
+        let _owned = self.own(id).await;
+        self.close_owned(id).await;
+        let parts = self.parts();
+        let io = |source| GroupError::Io { group: id, source };
+        match parts
+            .env
+            .disk
+            .remove_dir_all(&parts.config.group_dir(id))
+            .await
+        {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
+            _ => {}
+        }
+        parts
+            .env
+            .disk
+            .sync_dir(&parts.config.groups_dir())
+            .await
+            .map_err(io)?;
+        parts.checkpoints.remove(id).await.map_err(io)
+    }
+
+    /// Stops all replicas.
+    pub async fn shutdown(&self) {
+        self.inner.tasks.shutdown().await;
+        let ids: Vec<_> = self.table().keys().copied().collect();
+        futures::future::join_all(ids.into_iter().map(|id| self.close(id))).await;
+    }
+
+    /// Serves peers at `listener` from now on. `calls` gets every call that is not this crate's own.
+    #[must_use]
+    pub fn serve_peer(
+        &self,
+        listener: Box<dyn Listener>,
+        calls: Arc<dyn CallHandler>,
+    ) -> PeerServer {
+        let calls = Arc::new(RaftCalls::new(self.clone(), calls));
+        PeerServer::start(listener, self.node(), Arc::new(self.clone()), calls)
+    }
+
+    fn table(&self) -> MutexGuard<'_, BTreeMap<GroupId, Slot>> {
+        self.inner
+            .table
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl GroupLookup for Groups {
+    fn replica(&self, group: GroupId) -> Option<Arc<dyn Replica>> {
+        Some(Arc::new(self.raft(group)?))
+    }
+
+    fn admits_entries(&self, group: GroupId) -> bool {
+        self.get(group).is_some_and(|group| group.admits_entries())
+    }
+
+    fn votes_allowed(&self, group: GroupId) -> bool {
+        self.get(group).is_some_and(|group| group.votes_allowed())
+    }
+}
+
+#[expect(clippy::infinite_loop, reason = "it ends with the node's tasks")]
+async fn watch_disk(parts: Parts) {
+    let mut ticks = time::interval(DISK_TICK);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = measure(&parts.env, &parts.config, &parts.disk_use).await {
+            tracing::warn!(%error, "the disk does not say how full it is");
+        }
+    }
+}
+
+async fn measure(env: &Env, config: &RaftNodeConfig, disk_use: &DiskUse) -> io::Result<()> {
+    let space = env.disk.space(&config.data_dir).await?;
+    let used = space.total_bytes.saturating_sub(space.free_bytes);
+    let permille = u128::from(used) * 1000 / u128::from(space.total_bytes.max(1));
+    disk_use.store(u16::try_from(permille).unwrap_or(1000), Ordering::Relaxed);
+    Ok(())
+}

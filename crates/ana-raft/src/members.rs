@@ -1,0 +1,291 @@
+//! Who is in a group: learners, voters, and who leads. All of it asks the leader, all of it ends.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use ana_env::time;
+use ana_types::NodeId;
+use openraft::ChangeMembers;
+use openraft::async_runtime::WatchReceiver as _;
+use openraft::errors::{ClientWriteError, RaftError};
+
+use crate::error::GroupError;
+use crate::group::Group;
+use crate::status::{GroupHealth, GroupStatus, PeerProgress, Role};
+use crate::types::{Raft, TC};
+
+/// How long one change of members may take, and a new learner to catch up.
+const CHANGE_WAIT: Duration = Duration::from_secs(30);
+/// A learner this close to the leader may become a voter, entries.
+const PROMOTE_LAG_MAX: u64 = 64;
+
+impl Group {
+    fn leading(&self) -> Result<Raft, GroupError> {
+        let group = self.id();
+        let raft = self.raft().ok_or(GroupError::NotRunning { group })?;
+        if self.is_leader() {
+            Ok(raft)
+        } else {
+            Err(GroupError::NotLeader {
+                group,
+                leader: self.leader(),
+            })
+        }
+    }
+
+    /// Adds a learner and waits until it has caught up. Leader only.
+    ///
+    /// # Errors
+    /// When this replica does not lead, or it takes too long; the learner may then be added still.
+    pub async fn add_learner(&self, node: NodeId) -> Result<(), GroupError> {
+        let raft = self.leading()?;
+        let adding = raft.add_learner(node.0, (), true);
+        match time::timeout(CHANGE_WAIT, adding).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(self.change_error(error)),
+            Err(_elapsed) => Err(GroupError::TimedOut {
+                group: self.id(),
+                what: "a new learner",
+            }),
+        }
+    }
+
+    /// Makes exactly these nodes the voters; former voters leave. Leader only. New ones must be
+    /// learners already.
+    ///
+    /// # Errors
+    /// When this replica does not lead, a node is unknown, or it takes too long; the change may
+    /// then happen still.
+    pub async fn change_voters(&self, voters: BTreeSet<NodeId>) -> Result<(), GroupError> {
+        let voters: BTreeSet<u64> = voters.into_iter().map(|node| node.0).collect();
+        self.change(ChangeMembers::ReplaceAllVoters(voters)).await
+    }
+
+    async fn change(&self, change: ChangeMembers<u64, ()>) -> Result<(), GroupError> {
+        let raft = self.leading()?;
+        match time::timeout(CHANGE_WAIT, raft.change_membership(change, false)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(self.change_error(error)),
+            Err(_elapsed) => Err(GroupError::TimedOut {
+                group: self.id(),
+                what: "a change of members",
+            }),
+        }
+    }
+
+    fn change_error(&self, error: RaftError<TC, ClientWriteError<TC>>) -> GroupError {
+        let group = self.id();
+        match error {
+            RaftError::APIError(
+                ClientWriteError::ForwardToLeader(forward)
+                | ClientWriteError::LogEntryDiscarded(forward),
+            ) => GroupError::NotLeader {
+                group,
+                leader: forward.leader_id.map(NodeId),
+            },
+            other => GroupError::Raft {
+                group,
+                why: other.to_string(),
+            },
+        }
+    }
+
+    /// Hands leadership to another voter and waits until it leads. Leader only.
+    ///
+    /// # Errors
+    /// When this replica does not lead, or the other does not take over in time.
+    pub async fn transfer_leader(&self, to: NodeId) -> Result<(), GroupError> {
+        if self.leader() == Some(to) {
+            return Ok(());
+        }
+        let group = self.id();
+        let raft = self.leading()?;
+        raft.trigger()
+            .transfer_leader(to.0)
+            .await
+            .map_err(|fatal| GroupError::Raft {
+                group,
+                why: fatal.to_string(),
+            })?;
+        let within = self.inner.config.silence() * 2;
+        raft.wait(Some(within))
+            .metrics(|m| m.current_leader == Some(to.0), "the other leads")
+            .await
+            .map_err(|_waited| GroupError::TimedOut {
+                group,
+                what: "a transfer of leadership",
+            })?;
+        Ok(())
+    }
+
+    /// Removes a node whose log is lost. The answer is the index at which the members without it
+    /// are committed: it may begin anew once it knows that. Leader only; repeating it is harmless.
+    pub(crate) async fn evict(&self, node: NodeId) -> Result<u64, GroupError> {
+        let raft = self.leading()?;
+        let known = |raft: &Raft| {
+            let metrics = raft.metrics();
+            let metrics = metrics.borrow_watched();
+            metrics
+                .membership_config
+                .nodes()
+                .any(|(&id, ())| id == node.0)
+        };
+        if known(&raft) {
+            if raft.voter_ids().any(|voter| voter == node.0) {
+                self.change(ChangeMembers::RemoveVoters(BTreeSet::from([node.0])))
+                    .await?;
+            } else {
+                self.change(ChangeMembers::RemoveNodes(BTreeSet::from([node.0])))
+                    .await?;
+            }
+        }
+        let committed = raft
+            .wait(Some(CHANGE_WAIT))
+            .metrics(
+                |m| {
+                    m.membership_config == m.committed_membership_config
+                        && m.membership_config.nodes().all(|(&id, ())| id != node.0)
+                },
+                "eviction is committed",
+            )
+            .await
+            .map_err(|_waited| GroupError::TimedOut {
+                group: self.id(),
+                what: "an eviction",
+            })?;
+        Ok(committed
+            .membership_config
+            .log_id()
+            .map_or(0, |id| id.index))
+    }
+
+    /// One step of taking an evicted node back: learner first, voter when it has caught up. True
+    /// when it is a voter. Leader only.
+    pub(crate) async fn readmit(&self, node: NodeId) -> Result<bool, GroupError> {
+        let raft = self.leading()?;
+        if raft.voter_ids().any(|voter| voter == node.0) {
+            return Ok(true);
+        }
+        if !raft.learner_ids().any(|learner| learner == node.0) {
+            let nodes = std::collections::BTreeMap::from([(node.0, ())]);
+            self.change(ChangeMembers::AddNodes(nodes)).await?;
+            return Ok(false);
+        }
+        let close =
+            self.status().peers.iter().any(|peer| {
+                peer.node == node && peer.matched.is_some() && peer.lag <= PROMOTE_LAG_MAX
+            });
+        if close {
+            self.change(ChangeMembers::AddVoterIds(BTreeSet::from([node.0])))
+                .await?;
+        }
+        Ok(close)
+    }
+
+    /// This replica now.
+    #[must_use]
+    pub fn status(&self) -> GroupStatus {
+        let inner = &self.inner;
+        let bounds = inner.log.bounds();
+        let (applied, points) = inner
+            .shared
+            .read(|core| (core.applied, core.points.infos().len()));
+        let mut status = GroupStatus {
+            id: inner.id,
+            kind: inner.shared.kind(),
+            role: Role::Stopped,
+            leader: self.leader(),
+            term: 0,
+            voters: Vec::new(),
+            learners: Vec::new(),
+            purged_index: bounds.purged.map(|id| id.index),
+            snapshot_index: inner.shared.snapshot_index(),
+            last_index: bounds.last.map(|id| id.index),
+            committed_index: None,
+            applied_index: applied.map(|id| id.index),
+            log_bytes: inner.log.bytes(),
+            points,
+            queued_bytes: 0,
+            peers: Vec::new(),
+            health: self.health(),
+        };
+        if let Some(running) = &inner.running {
+            let queued = running.batcher.queued_bytes();
+            status.queued_bytes = u64::try_from(queued).unwrap_or(u64::MAX);
+            add_metrics(&mut status, &running.raft);
+        }
+        status
+    }
+
+    /// Whether this replica does its part.
+    #[must_use]
+    pub fn health(&self) -> GroupHealth {
+        use ana_log::Health;
+        let inner = &self.inner;
+        match inner.log.health() {
+            Health::Corrupt { what } => return GroupHealth::Corrupt { what },
+            Health::Failed { why } => return GroupHealth::Failed { why },
+            Health::Ok | Health::Full => {}
+        }
+        if let Some(why) = &inner.broken {
+            return GroupHealth::Failed { why: why.clone() };
+        }
+        let stopped = inner.running.as_ref().and_then(|running| {
+            running
+                .raft
+                .metrics()
+                .borrow_watched()
+                .running_state
+                .clone()
+                .err()
+        });
+        if let Some(fatal) = stopped {
+            return GroupHealth::Failed {
+                why: fatal.to_string(),
+            };
+        }
+        if inner.gate.is_rejoining() {
+            return GroupHealth::Rejoining;
+        }
+        if self.takes_records() {
+            GroupHealth::Ok
+        } else {
+            GroupHealth::Full
+        }
+    }
+}
+
+fn add_metrics(status: &mut GroupStatus, raft: &Raft) {
+    use openraft::ServerState;
+    let metrics = raft.metrics();
+    let metrics = metrics.borrow_watched();
+    status.term = metrics.current_term;
+    status.committed_index = metrics.local_committed.map(|id| id.index);
+    status.voters = metrics.membership_config.voter_ids().map(NodeId).collect();
+    let learners = metrics.membership_config.membership().learner_ids();
+    status.learners = learners.map(NodeId).collect();
+    status.role = match metrics.state {
+        _ if metrics.running_state.is_err() => Role::Stopped,
+        ServerState::Leader => Role::Leader,
+        ServerState::Follower => Role::Follower,
+        ServerState::Candidate => Role::Candidate,
+        ServerState::Learner => Role::Learner,
+        ServerState::Shutdown => Role::Stopped,
+    };
+    let last = metrics.last_log_index.unwrap_or(0);
+    if let Some(replication) = &metrics.replication {
+        status.peers = replication
+            .iter()
+            .filter(|(node, _)| **node != metrics.id)
+            .map(|(&node, matched)| {
+                let matched = matched.as_ref().map(|id| id.index);
+                let lag = last.saturating_sub(matched.unwrap_or(0));
+                PeerProgress {
+                    node: NodeId(node),
+                    matched,
+                    lag,
+                }
+            })
+            .collect();
+    }
+}

@@ -1,0 +1,200 @@
+//! What a running replica does besides: checkpoints, and keeping out of elections at first.
+//!
+//! Must stay true: a replica that may have acknowledged a leader before this start takes part in no
+//! election for one election timeout; one that was emptied by a repair, until it is a voter again.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ana_env::disk::Open;
+use ana_env::{Env, time};
+use ana_types::{GroupId, NodeId};
+use bytes::Bytes;
+
+use crate::checkpoint::{self, CheckpointStore};
+use crate::config::RaftNodeConfig;
+use crate::entry::{seal, unseal};
+use crate::state_machine::Shared;
+use crate::types::Raft;
+
+/// How often a replica looks whether a checkpoint is due.
+const CHECKPOINT_TICK: Duration = Duration::from_millis(1000);
+/// Name of the file that says a repair is under way.
+const REJOIN_FILE: &str = "rejoin";
+
+/// Writes the machine's state now and then.
+#[derive(Debug)]
+pub(crate) struct Checkpointer {
+    pub(crate) group: GroupId,
+    pub(crate) config: Arc<RaftNodeConfig>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) store: Arc<dyn CheckpointStore>,
+}
+
+impl Checkpointer {
+    /// Runs until aborted.
+    #[expect(clippy::infinite_loop, reason = "it ends with the replica's tasks")]
+    pub(crate) async fn run(self: Arc<Self>) {
+        let every = Duration::from_millis(self.config.checkpoint_ms);
+        let mut ticks = time::interval(every.clamp(Duration::from_millis(1), CHECKPOINT_TICK));
+        let mut work_then = self.shared.work_bytes();
+        let mut applied_then = self.shared.applied();
+        let mut since = time::now();
+        loop {
+            ticks.tick().await;
+            let applied = self.shared.applied();
+            let grown = self.shared.work_bytes().saturating_sub(work_then);
+            let due = since.elapsed() >= every || grown >= self.config.checkpoint_bytes;
+            if applied != applied_then && due {
+                self.write().await;
+                work_then = self.shared.work_bytes();
+                applied_then = applied;
+                since = time::now();
+            }
+        }
+    }
+
+    /// Writes one now. A failure costs time at the next start and nothing else.
+    pub(crate) async fn write(&self) {
+        let core = self.shared.read(Clone::clone);
+        if let Err(violation) = core.machine.check() {
+            tracing::error!(group = %self.group, %violation, "machine breaks an invariant");
+            return;
+        }
+        let saved = match checkpoint::encode(&core) {
+            Ok(Some(bytes)) => self.store.save(self.group, bytes).await,
+            Ok(None) => Ok(()),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = saved {
+            tracing::warn!(group = %self.group, %error, "checkpoint not written");
+        }
+    }
+}
+
+/// Whether this replica may vote and be voted for.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    /// End of the silence after the start, on the monotonic clock.
+    silent_until: Duration,
+    rejoining: AtomicBool,
+}
+
+impl Gate {
+    /// Closed until `silent_until`, and while `rejoining`.
+    pub(crate) fn new(silent_until: Duration, rejoining: bool) -> Self {
+        Self {
+            silent_until,
+            rejoining: AtomicBool::new(rejoining),
+        }
+    }
+
+    /// Whether it is open now.
+    pub(crate) fn is_open(&self, env: &Env) -> bool {
+        !self.is_rejoining() && env.clock.elapsed() >= self.silent_until
+    }
+
+    /// Whether a repair is under way.
+    pub(crate) fn is_rejoining(&self) -> bool {
+        self.rejoining.load(Ordering::Acquire)
+    }
+}
+
+/// Opens the gate of one replica when it may be opened.
+#[derive(Debug)]
+pub(crate) struct Gatekeeper {
+    pub(crate) group: GroupId,
+    pub(crate) node: NodeId,
+    pub(crate) env: Env,
+    pub(crate) dir: PathBuf,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) rejoin: Option<Rejoin>,
+    pub(crate) raft: Raft,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Gatekeeper {
+    /// Ends when the gate is open.
+    pub(crate) async fn run(self) {
+        if let Some(rejoin) = &self.rejoin
+            && !self.voter_again(rejoin).await
+        {
+            return;
+        }
+        let left = self
+            .gate
+            .silent_until
+            .saturating_sub(self.env.clock.elapsed());
+        time::sleep(left).await;
+        self.raft.runtime_config().elect(true);
+    }
+
+    /// Waits until the members as applied here, newer than the eviction, name this node a voter:
+    /// then every entry it may have confirmed before its repair is here again.
+    async fn voter_again(&self, rejoin: &Rejoin) -> bool {
+        let mut changes = self.shared.watch_changes();
+        loop {
+            let back = self.shared.read(|core| {
+                let index = core.membership.log_id().map(|id| id.index);
+                index > Some(rejoin.evicted_index)
+                    && core
+                        .membership
+                        .voter_ids()
+                        .any(|voter| voter == self.node.0)
+            });
+            if back {
+                break;
+            }
+            if changes.changed().await.is_err() {
+                return false;
+            }
+        }
+        if let Err(error) = Rejoin::clear(&self.env, &self.dir).await {
+            tracing::warn!(group = %self.group, %error, "repair is done but its mark stays");
+        }
+        self.gate.rejoining.store(false, Ordering::Release);
+        tracing::info!(group = %self.group, "repaired: a voter again");
+        true
+    }
+}
+
+/// The mark of a repair: on disk before the log is discarded, gone when the replica votes again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rejoin {
+    /// The members without this replica were committed at or before this entry.
+    pub(crate) evicted_index: u64,
+}
+
+impl Rejoin {
+    /// Reads the mark of a group's directory.
+    pub(crate) async fn load(env: &Env, dir: &Path) -> io::Result<Option<Self>> {
+        let file = match env.disk.open(&dir.join(REJOIN_FILE), Open::READ).await {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let len = usize::try_from(file.len().await?).map_err(io::Error::other)?;
+        let bytes = file.read_at(0, len).await?;
+        // A mark that was torn while it was written still says that a repair had begun.
+        let evicted_index = unseal(&bytes).unwrap_or(u64::MAX);
+        Ok(Some(Self { evicted_index }))
+    }
+
+    /// Writes the mark, durably.
+    pub(crate) async fn save(self, env: &Env, dir: &Path) -> io::Result<()> {
+        let bytes: Bytes = seal(&self.evicted_index)?;
+        let file = env.disk.open(&dir.join(REJOIN_FILE), Open::CREATE).await?;
+        file.truncate(0).await?;
+        file.write_sync_at(0, vec![bytes]).await?;
+        env.disk.sync_dir(dir).await
+    }
+
+    /// Removes the mark.
+    pub(crate) async fn clear(env: &Env, dir: &Path) -> io::Result<()> {
+        env.disk.remove_file(&dir.join(REJOIN_FILE)).await?;
+        env.disk.sync_dir(dir).await
+    }
+}
