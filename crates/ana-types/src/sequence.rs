@@ -237,7 +237,7 @@ impl AnySequence {
         if value < Wide::power_of_two(129) {
             return Ok(AnySequence {
                 version: 0,
-                created_s: value.get(84, 36),
+                created_s: value.get(88, 36),
                 shard: i32::from(u16::try_from(value.get(0, 16)).expect("16 bits")),
                 time_s: None,
                 position: None,
