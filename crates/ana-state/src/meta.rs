@@ -28,6 +28,20 @@ mod placement;
 mod group_ids;
 mod stream_state;
 mod invariants;
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod streams_test;
+#[cfg(test)]
+mod tags_test;
+#[cfg(test)]
+mod reshard_test;
+#[cfg(test)]
+mod placement_test;
+#[cfg(test)]
+mod violation_test;
+#[cfg(test)]
+mod random_test;
 
 pub use command::{
     ClusterSecret, Member, MetaCommand, MetaOutcome, MetaRefusal, MetaReply, ParentClosed,

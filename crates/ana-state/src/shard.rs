@@ -22,6 +22,12 @@ mod apply;
 mod sequencer;
 mod invariants;
 pub mod read_plan;
+#[cfg(test)]
+mod shard_test;
+#[cfg(test)]
+mod violation_test;
+#[cfg(test)]
+mod random_test;
 
 pub use command::{
     AppendHeader, AppendOutcome, AppendRefusal, ChildSpec, ClosedAt, ShardCommand, ShardOutcome,

@@ -90,10 +90,15 @@ fn check_new(
         });
     }
     check_retention_hours(i64::from(settings.retention_hours))?;
-    if !(limits::MAX_RECORD_KIB_MIN..=limits::MAX_RECORD_KIB_MAX).contains(&settings.max_record_kib)
+    let record_kib = limits::MAX_RECORD_KIB_MIN..=limits::MAX_RECORD_KIB_MAX;
+    if !record_kib.contains(&settings.max_record_kib)
+        || shard_count > limits::SHARD_COUNT_SCHEMA_MAX
     {
-        // The schema of the request has this bound, so no client gets here.
-        let why = format!("a record limit of {} KiB", settings.max_record_kib);
+        // The schema of the request has these bounds, so no client gets here.
+        let why = format!(
+            "{shard_count} shards, records of {} KiB",
+            settings.max_record_kib
+        );
         return Err(KinesisError::Internal { why });
     }
     match mode {

@@ -1,0 +1,358 @@
+//! Random histories: after every command all invariants hold, what was refused changed nothing (both
+//! checked by the fixture), ids never come back, and replicas agree byte for byte.
+
+use super::fixture::{World, create_with, member, name};
+use super::{MetaCommand, Metadata};
+use ana_types::{GroupId, HashKey, ShardIndex, StreamKey, StreamMode};
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One move. Numbers select among what is there when the move is made, so that histories get deep.
+#[derive(Debug, Clone)]
+enum Move {
+    Create {
+        stream: u8,
+        mode: u8,
+        shards: u8,
+    },
+    Delete {
+        stream: u8,
+    },
+    Split {
+        stream: u8,
+        shard: u8,
+        at: u128,
+    },
+    SplitMiddle {
+        stream: u8,
+        shard: u8,
+    },
+    Merge {
+        stream: u8,
+        shard: u8,
+        b: Option<u8>,
+    },
+    /// The step a driver would take now.
+    Step {
+        stream: u8,
+    },
+    /// An earlier command once more.
+    Repeat {
+        command: u16,
+    },
+    Retention {
+        stream: u8,
+        hours: i64,
+        increase: bool,
+    },
+    Tag {
+        stream: u8,
+        key: u8,
+        value: u8,
+    },
+    Untag {
+        stream: u8,
+        key: u8,
+    },
+    Expire {
+        stream: u8,
+        shards: Vec<u8>,
+    },
+    Register {
+        node: u8,
+        zone: u8,
+    },
+    Limit {
+        limit: u8,
+    },
+    Wait {
+        ms: u16,
+    },
+}
+
+fn moves() -> impl Strategy<Value = Move> {
+    let s = 0..4u8;
+    prop_oneof![
+        3 => (s.clone(), 0..4u8, 0..40u8)
+            .prop_map(|(stream, mode, shards)| Move::Create { stream, mode, shards }),
+        1 => s.clone().prop_map(|stream| Move::Delete { stream }),
+        1 => (s.clone(), 0..9u8, any::<u128>())
+            .prop_map(|(stream, shard, at)| Move::Split { stream, shard, at }),
+        5 => (s.clone(), any::<u8>())
+            .prop_map(|(stream, shard)| Move::SplitMiddle { stream, shard }),
+        5 => (s.clone(), any::<u8>(), proptest::option::weighted(0.2, 0..9u8))
+            .prop_map(|(stream, shard, b)| Move::Merge { stream, shard, b }),
+        20 => s.clone().prop_map(|stream| Move::Step { stream }),
+        3 => any::<u16>().prop_map(|command| Move::Repeat { command }),
+        1 => (s.clone(), 20..60i64, any::<bool>())
+            .prop_map(|(stream, hours, increase)| Move::Retention { stream, hours, increase }),
+        1 => (s.clone(), 0..60u8, 0..3u8)
+            .prop_map(|(stream, key, value)| Move::Tag { stream, key, value }),
+        1 => (s.clone(), 0..60u8).prop_map(|(stream, key)| Move::Untag { stream, key }),
+        2 => (s, proptest::collection::vec(any::<u8>(), 0..4))
+            .prop_map(|(stream, shards)| Move::Expire { stream, shards }),
+        1 => (1..9u8, 0..5u8).prop_map(|(node, zone)| Move::Register { node, zone }),
+        1 => any::<u8>().prop_map(|limit| Move::Limit { limit }),
+        1 => any::<u16>().prop_map(|ms| Move::Wait { ms }),
+    ]
+}
+
+fn text(stream: u8) -> String {
+    format!("stream-{stream}")
+}
+
+/// The command of a move, if there is anything to command.
+fn command(world: &World, done: &[MetaCommand], a_move: &Move) -> Option<MetaCommand> {
+    let stream = |number: u8| world.machine.stream(&name(&text(number)));
+    let key = |number: u8| stream(number).map_or(StreamKey(0), |stream| stream.key);
+    let pick = |number: u8, at: u8| {
+        let shards = &stream(number)?.shards;
+        shards.values().nth(usize::from(at) % shards.len()).cloned()
+    };
+    let now_ms = world.now_ms;
+    Some(match a_move.clone() {
+        Move::Create {
+            stream,
+            mode,
+            shards,
+        } => {
+            let mode = [
+                None,
+                Some(StreamMode::OnDemand),
+                Some(StreamMode::Provisioned),
+            ]
+            .get(usize::from(mode))
+            .copied()
+            .unwrap_or(Some(StreamMode::Provisioned));
+            let count = (shards > 0).then_some(u32::from(shards));
+            create_with(&text(stream), mode, count, now_ms)
+        }
+        Move::Delete { stream } => MetaCommand::DeleteStream {
+            name: name(&text(stream)),
+            enforce_consumer_deletion: false,
+            now_ms,
+        },
+        Move::Split { stream, shard, at } => MetaCommand::SplitShard {
+            name: name(&text(stream)),
+            shard: ShardIndex(u32::from(shard)),
+            new_start: HashKey(at),
+            now_ms,
+        },
+        Move::SplitMiddle { stream, shard } => {
+            let info = pick(stream, shard)?;
+            let middle = info.range.start.0 + (info.range.end.0 - info.range.start.0) / 2;
+            MetaCommand::SplitShard {
+                name: name(&text(stream)),
+                shard: info.shard,
+                new_start: HashKey(middle),
+                now_ms,
+            }
+        }
+        Move::Merge {
+            stream: number,
+            shard,
+            b,
+        } => {
+            let lower = pick(number, shard)?;
+            let next = stream(number)?
+                .shards
+                .values()
+                .find(|info| info.is_open() && lower.range.is_followed_by(&info.range))
+                .map(|info| info.shard);
+            let b = b.map(|b| ShardIndex(u32::from(b))).or(next)?;
+            MetaCommand::MergeShards {
+                name: name(&text(number)),
+                a: lower.shard,
+                b,
+                now_ms,
+            }
+        }
+        Move::Step { stream } => world.next_step(key(stream))?,
+        Move::Repeat { command } => done
+            .get(usize::from(command) % done.len().max(1))
+            .cloned()?,
+        Move::Retention {
+            stream,
+            hours,
+            increase,
+        } => MetaCommand::SetRetention {
+            name: name(&text(stream)),
+            hours,
+            increase,
+            now_ms,
+        },
+        Move::Tag { stream, key, value } => MetaCommand::AddTags {
+            name: name(&text(stream)),
+            tags: BTreeMap::from([(key.to_string(), ["x", "y", "%"][usize::from(value)].into())]),
+        },
+        Move::Untag { stream, key } => MetaCommand::RemoveTags {
+            name: name(&text(stream)),
+            keys: BTreeSet::from([key.to_string()]),
+        },
+        Move::Expire { stream, shards } => MetaCommand::ExpireShards {
+            key: key(stream),
+            shards: shards
+                .iter()
+                .filter_map(|at| Some(pick(stream, *at)?.shard))
+                .collect(),
+        },
+        Move::Register { node, zone } => {
+            MetaCommand::RegisterNode(member(u64::from(node), &format!("z{zone}")))
+        }
+        Move::Limit { limit } => MetaCommand::SetShardLimit {
+            limit: u32::from(limit) + 20,
+        },
+        Move::Wait { .. } => return None,
+    })
+}
+
+/// What must never come back once it was seen to go.
+#[derive(Debug, Default)]
+struct Seen {
+    streams: BTreeSet<StreamKey>,
+    groups: BTreeSet<GroupId>,
+    shards: BTreeMap<StreamKey, BTreeSet<ShardIndex>>,
+}
+
+impl Seen {
+    /// Everything new is newer than everything seen; everything deleted stays deleted.
+    fn look(&mut self, before: &Metadata, machine: &Metadata) {
+        for key in machine.streams().keys() {
+            let newer = self.streams.last().is_none_or(|last| key > last);
+            assert!(
+                newer || before.streams().contains_key(key),
+                "stream {key} came back"
+            );
+            self.streams.insert(*key);
+        }
+        for group in machine.groups().keys() {
+            let newer = self.groups.last().is_none_or(|last| group > last);
+            assert!(
+                newer || before.groups().contains_key(group),
+                "group {group} came back"
+            );
+            self.groups.insert(*group);
+        }
+        for group in before.groups().keys() {
+            let known =
+                machine.groups().contains_key(group) || machine.deleted_groups().contains(*group);
+            assert!(known, "group {group} is neither live nor deleted");
+        }
+        for (key, stream) in machine.streams() {
+            let seen = self.shards.entry(*key).or_default();
+            let highest = seen.last().copied();
+            for shard in stream
+                .shards
+                .keys()
+                .chain(stream.writable_shards().map(|i| &i.shard))
+            {
+                let newer = highest.is_none_or(|highest| *shard > highest);
+                let there = before
+                    .stream_by_key(*key)
+                    .is_some_and(|s| s.shard(*shard).is_some());
+                assert!(newer || there, "{shard} of stream {key} came back");
+            }
+            seen.extend(stream.shards.keys().copied());
+            seen.extend(stream.writable_shards().map(|info| info.shard));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
+
+    #[test]
+    fn invariants_hold_after_every_command(
+        moves in proptest::collection::vec(moves(), 1..120),
+        reload_at in 0..120usize,
+    ) {
+        let mut world = World::new();
+        let mut replica = world.machine.clone();
+        let mut done: Vec<MetaCommand> = Vec::new();
+        let mut seen = Seen::default();
+        for (at, a_move) in moves.iter().enumerate() {
+            if let Move::Wait { ms } = a_move {
+                world.now_ms += u64::from(*ms);
+            }
+            if at == reload_at {
+                replica = Metadata::decode(&replica.encode()).expect("its own bytes");
+            }
+            let Some(command) = command(&world, &done, a_move) else { continue };
+            let before = world.machine.clone();
+            let outcome = world.apply(command.clone());
+            seen.look(&before, &world.machine);
+            let again = replica.apply(world.machine.last_index(), through_postcard(&command));
+            prop_assert_eq!(&outcome, &again);
+            prop_assert_eq!(through_postcard(&outcome), outcome);
+            done.push(command);
+        }
+        prop_assert_eq!(world.machine.encode(), replica.encode());
+        let decoded = Metadata::decode(&world.machine.encode()).expect("its own bytes");
+        prop_assert_eq!(decoded, world.machine);
+    }
+}
+
+fn through_postcard<T>(value: &T) -> T
+where
+    T: serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug,
+{
+    let bytes = postcard::to_stdvec(value).expect("encodes");
+    let decoded = postcard::from_bytes(&bytes).expect("decodes");
+    assert_eq!(&decoded, value);
+    decoded
+}
+
+#[test]
+fn the_moves_reach_what_matters() {
+    // A history that is known to be deep: the property above is worth little if it never gets here.
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::TestRunner;
+    let mut runner = TestRunner::deterministic();
+    let mut reached: BTreeSet<&str> = BTreeSet::new();
+    for _ in 0..60 {
+        let tree = proptest::collection::vec(moves(), 120).new_tree(&mut runner);
+        let mut world = World::new();
+        let mut done = Vec::new();
+        for a_move in tree.expect("a tree").current() {
+            let Some(command) = command(&world, &done, &a_move) else {
+                continue;
+            };
+            drop(world.apply(command.clone()));
+            done.push(command);
+            for stream in world.machine.streams().values() {
+                let closed = stream
+                    .shards
+                    .values()
+                    .filter(|info| !info.is_open())
+                    .count();
+                let merged = stream
+                    .shards
+                    .values()
+                    .any(|info| info.adjacent_parent.is_some());
+                let expired = stream.shards.values().any(|info| {
+                    info.parent
+                        .is_some_and(|parent| !stream.shards.contains_key(&parent))
+                });
+                for (what, there) in [
+                    ("many closed", closed > 3),
+                    ("merged", merged),
+                    ("expired", expired),
+                    ("tagged", !stream.tags.is_empty()),
+                    ("longer retention", stream.retention_hours > 24),
+                    (
+                        "closed, not listed",
+                        stream.reshard().is_some_and(|r| r.closed.is_some()),
+                    ),
+                ] {
+                    if there {
+                        reached.insert(what);
+                    }
+                }
+            }
+            if world.machine.deleted_groups().count() > 3 {
+                reached.insert("groups deleted");
+            }
+        }
+    }
+    assert_eq!(reached.len(), 7, "{reached:?}");
+}

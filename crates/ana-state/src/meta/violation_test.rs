@@ -1,0 +1,164 @@
+//! Each invariant of the metadata is broken once by hand, and must be the one that is reported.
+
+use super::fixture::World;
+use super::{META_INVARIANTS, Metadata, PendingKind, StreamState};
+use ana_types::{GroupId, HashKey, NodeId, ShardIndex, ShardInfo, StreamStatus, Zone};
+use std::collections::BTreeSet;
+
+/// A cluster with a stream in the middle of a merge, an old split, and a deleted group.
+fn machine() -> Metadata {
+    let mut world = World::new();
+    let gone = world.active("gone", 1);
+    let delete = super::MetaCommand::DeleteStream {
+        name: super::fixture::name("gone"),
+        enforce_consumer_deletion: true,
+        now_ms: 0,
+    };
+    world.apply(delete).expect("deleting");
+    world
+        .apply(super::MetaCommand::FinishDelete { key: gone })
+        .expect("deleted");
+    let key = world.active("s", 2);
+    world.split("s", 0, 1 << 126).expect("split");
+    world.finish_reshard(key);
+    world.merge("s", 2, 3).expect("merged");
+    let closed = world.closings(key);
+    world
+        .apply(super::MetaCommand::ParentsClosed { key, closed })
+        .expect("closed");
+    world.machine
+}
+
+fn stream(machine: &mut Metadata) -> &mut StreamState {
+    machine
+        .streams
+        .values_mut()
+        .next()
+        .expect("there is a stream")
+}
+
+fn shard(machine: &mut Metadata, shard: u32) -> &mut ShardInfo {
+    stream(machine)
+        .shards
+        .get_mut(&ShardIndex(shard))
+        .expect("there is such a shard")
+}
+
+fn reshard(machine: &mut Metadata) -> &mut super::Reshard {
+    match stream(machine)
+        .pending
+        .as_mut()
+        .map(|pending| &mut pending.kind)
+    {
+        Some(PendingKind::Reshard(reshard)) => reshard,
+        other => panic!("a reshard is pending, not {other:?}"),
+    }
+}
+
+type Break = fn(&mut Metadata);
+
+const TABLE: &[(&str, Break)] = &[
+    ("M1", |m| m.names.clear()),
+    ("M1", |m| stream(m).key.0 += 1),
+    ("M2", |m| stream(m).status = StreamStatus::Active),
+    ("M2", |m| stream(m).pending = None),
+    ("M2", |m| {
+        if let Some(pending) = stream(m).pending.as_mut() {
+            pending.kind = PendingKind::Create;
+        }
+    }),
+    ("M3", |m| shard(m, 1).range.end = HashKey(u128::MAX - 1)),
+    ("M3", |m| shard(m, 1).range.start.0 -= 1),
+    ("M3", |m| {
+        let closed = reshard(m).closed.as_mut().expect("the parents are closed");
+        closed.children.clear();
+    }),
+    ("M4", |m| stream(m).next_shard = ShardIndex(3)),
+    ("M4", |m| m.next_stream = 1),
+    ("M5", |m| stream(m).groups.push(GroupId(9))),
+    ("M5", |m| shard(m, 0).group = GroupId(9)),
+    ("M5", |m| {
+        let of_other = m.groups.values_mut().next().expect("there are groups");
+        of_other.stream.0 += 1;
+    }),
+    ("M6", |m| m.next_group += 1),
+    ("M6", |m| m.deleted_groups.insert(GroupId(2))),
+    ("M6", |m| m.deleted_groups = super::GroupIds::default()),
+    ("M7", |m| {
+        m.groups.values_mut().for_each(|group| group.voters.clear());
+    }),
+    ("M7", |m| {
+        m.groups
+            .values_mut()
+            .for_each(|group| group.preferred_leader = NodeId(9));
+    }),
+    ("M7", |m| {
+        let zone = Zone::new("a").expect("valid");
+        m.nodes
+            .values_mut()
+            .for_each(|node| node.zone = zone.clone());
+    }),
+    ("M7", |m| {
+        m.nodes.remove(&NodeId(2));
+    }),
+    ("M8", |m| {
+        // Forty open shards, all in one group.
+        let template = shard(m, 1).clone();
+        stream(m).pending = None;
+        stream(m).status = StreamStatus::Active;
+        let ranges = ana_types::HashRange::split_even(40);
+        let shards = (0..40).zip(ranges).map(|(index, range)| {
+            let shard = ShardIndex(index);
+            (
+                shard,
+                ShardInfo {
+                    shard,
+                    range,
+                    ..template.clone()
+                },
+            )
+        });
+        stream(m).shards = shards.collect();
+        stream(m).next_shard = ShardIndex(40);
+        stream(m).groups = vec![template.group];
+    }),
+    ("M9", |m| shard(m, 2).created_s = 0),
+    ("M9", |m| shard(m, 2).created_ms -= 1),
+    ("M9", |m| shard(m, 2).parent = Some(ShardIndex(2))),
+    ("M10", |m| {
+        let closed = shard(m, 0).closed.as_mut().expect("it was split");
+        closed.ending.position.0 -= 1;
+    }),
+    ("M11", |m| stream(m).retention_hours = 23),
+    ("M11", |m| stream(m).max_record_kib = 1),
+    ("M11", |m| {
+        stream(m).tags = (0..51)
+            .map(|n: u32| (n.to_string(), String::new()))
+            .collect();
+    }),
+    ("M12", |m| reshard(m).parents.swap(0, 1)),
+    ("M12", |m| reshard(m).children[0].range.end.0 -= 1),
+    ("M12", |m| reshard(m).children[0].shard = ShardIndex(1)),
+];
+
+#[test]
+fn each_invariant_is_reported_when_it_is_broken() {
+    machine().check().expect("the machine is sound before");
+    for (number, (expect, break_it)) in TABLE.iter().enumerate() {
+        let mut broken = machine();
+        break_it(&mut broken);
+        let violation = broken.check().expect_err("the machine is broken");
+        assert_eq!(violation.id(), *expect, "row {number}: {violation}");
+    }
+}
+
+#[test]
+fn each_invariant_has_a_row_and_an_id_of_its_own() {
+    let ids: BTreeSet<&str> = META_INVARIANTS
+        .iter()
+        .map(|invariant| invariant.id)
+        .collect();
+    let rows: BTreeSet<&str> = TABLE.iter().map(|(id, _)| *id).collect();
+    assert_eq!(ids.len(), META_INVARIANTS.len());
+    assert_eq!(ids, rows);
+}
