@@ -61,8 +61,14 @@ fn refuse(body: &[u8], otherwise: Fault) -> Fault {
 }
 
 #[cfg(test)]
+#[path = "decode/samples.rs"]
+mod samples;
+#[cfg(test)]
 #[path = "decode/decode_test.rs"]
 mod decode_test;
+#[cfg(test)]
+#[path = "decode/hostile_test.rs"]
+mod hostile_test;
 #[cfg(test)]
 #[path = "decode/property_test.rs"]
 mod property_test;

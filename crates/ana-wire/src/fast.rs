@@ -125,18 +125,18 @@ struct RecordEntry<'a> {
 struct Records<'a>(Vec<RecordEntry<'a>>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Records<'a> {
-    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Entries;
         impl<'de> Visitor<'de> for Entries {
             type Value = Vec<RecordEntry<'de>>;
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of records")
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a list of records")
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
                 let mut entries = Vec::new();
-                while let Some(entry) = list.next_element()? {
+                while let Some(entry) = seq.next_element()? {
                     if entries.len() == PUT_RECORDS_ENTRIES_MAX {
                         return Err(A::Error::custom("too many records"));
                     }
@@ -145,7 +145,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Records<'a> {
                 Ok(entries)
             }
         }
-        reader.deserialize_seq(Entries).map(Records)
+        deserializer.deserialize_seq(Entries).map(Records)
     }
 }
 

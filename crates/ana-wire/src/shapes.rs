@@ -177,3 +177,7 @@ impl Response {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "shapes/write_test.rs"]
+mod write_test;

@@ -61,20 +61,20 @@ struct ValueSeed<'f> {
 impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
     type Value = Option<Value<'de>>;
 
-    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         let shape: &'static Shape = Model::get().shape(self.shape);
         match &shape.kind {
             Kind::Structure(structure) => StructureSeed {
                 structure,
                 faults: self.faults,
             }
-            .deserialize(reader),
-            Kind::List(_) | Kind::Map(..) => reader.deserialize_any(CollectionVisitor {
+            .deserialize(deserializer),
+            Kind::List(_) | Kind::Map(..) => deserializer.deserialize_any(CollectionVisitor {
                 shape,
                 faults: self.faults,
             }),
             kind => {
-                let raw: &'de RawValue = serde::Deserialize::deserialize(reader)?;
+                let raw: &'de RawValue = serde::Deserialize::deserialize(deserializer)?;
                 match scalar::read(raw.get(), kind) {
                     Ok(value) => Ok(Some(value)),
                     Err(ScalarError::Syntax) => Err(D::Error::custom("not a string")),
@@ -97,8 +97,8 @@ struct StructureSeed<'f> {
 impl<'de> DeserializeSeed<'de> for StructureSeed<'_> {
     type Value = Option<Value<'de>>;
 
-    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
-        reader.deserialize_any(StructureVisitor(self))
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(StructureVisitor(self))
     }
 }
 
@@ -142,12 +142,12 @@ impl<'de> Visitor<'de> for StructureVisitor<'_> {
 
     refuse!(scalars);
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a structure")
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a structure")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
-        skip_list(list)?;
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+        skip_list(seq)?;
         Ok(self.refuse(Found::List))
     }
 
@@ -197,13 +197,13 @@ impl<'de> Visitor<'de> for CollectionVisitor<'_> {
 
     refuse!(scalars);
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list or a map")
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list or a map")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let Kind::List(member) = self.shape.kind else {
-            skip_list(list)?;
+            skip_list(seq)?;
             return Ok(self.refuse(Found::List));
         };
         let seed = ValueSeed {
@@ -214,7 +214,7 @@ impl<'de> Visitor<'de> for CollectionVisitor<'_> {
             kept: Vec::new(),
             count: 0,
         };
-        while let Some(value) = list.next_element_seed(seed)? {
+        while let Some(value) = seq.next_element_seed(seed)? {
             items.count += 1;
             if items.kept.len() < self.kept_max() {
                 items.kept.extend(value);
