@@ -27,17 +27,6 @@ pub enum Limits {
     Off,
 }
 
-/// When a group marks points in its log, the only places a log is trimmed to.
-#[derive(Debug, Clone, Copy)]
-pub struct TrimSettings {
-    /// A point after this many bytes of log.
-    pub point_bytes: u64,
-    /// A point after this time when anything was written since.
-    pub point_every: Duration,
-    /// How often a leader looks.
-    pub check_every: Duration,
-}
-
 /// Settings of one router. There is no default: the program decides every field.
 #[derive(Debug, Clone)]
 pub struct RouterConfig {
@@ -57,8 +46,8 @@ pub struct RouterConfig {
     pub transition_ms: u64,
     /// How long one request may look for a leader; below the 5 s after which a 503 must have been given.
     pub deadline: Duration,
-    /// Points and trims.
-    pub trim: TrimSettings,
+    /// How often leaders look whether their logs hold what is past its retention.
+    pub trim_every: Duration,
     /// How often leaders look whether they stand where metadata prefers them.
     pub balance_every: Duration,
 }
@@ -66,22 +55,8 @@ pub struct RouterConfig {
 impl RouterConfig {
     /// Deadline of one request when nothing else is asked for: with answers and retries it stays under 5 s.
     pub const DEADLINE: Duration = Duration::from_secs(4);
-    /// Marking points every 16 MiB keeps the part that outlives its retention small.
-    pub const POINT_BYTES: u64 = 16 << 20;
-    /// A quiet group is marked often enough that an hour's retention error never occurs.
-    pub const POINT_EVERY: Duration = Duration::from_mins(10);
     /// Interval of the trimmer.
-    pub const TRIM_CHECK_EVERY: Duration = Duration::from_secs(5);
+    pub const TRIM_EVERY: Duration = Duration::from_secs(5);
     /// Interval of the balancer.
     pub const BALANCE_EVERY: Duration = Duration::from_secs(2);
-}
-
-impl Default for TrimSettings {
-    fn default() -> Self {
-        Self {
-            point_bytes: RouterConfig::POINT_BYTES,
-            point_every: RouterConfig::POINT_EVERY,
-            check_every: RouterConfig::TRIM_CHECK_EVERY,
-        }
-    }
 }

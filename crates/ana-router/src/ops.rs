@@ -11,9 +11,10 @@
 use std::collections::BTreeMap;
 
 use ana_types::{
-    HashRange, Position, SequenceNumber, ShardIndex, ShardInfo, StoredRecord, StreamKey, StreamMode,
-    StreamName, StreamStatus,
+    HashRange, Position, SequenceNumber, ShardIndex, ShardInfo, StoredRecord, StreamKey,
+    StreamMode, StreamName, StreamStatus,
 };
+pub use ana_types::{IteratorKind, ShardFilterKind};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +30,10 @@ pub struct StreamRef {
 impl StreamRef {
     /// A reference by name alone.
     pub fn by_name(name: impl Into<String>) -> Self {
-        Self { name: Some(name.into()), arn: None }
+        Self {
+            name: Some(name.into()),
+            arn: None,
+        }
     }
 }
 
@@ -162,23 +166,6 @@ pub struct ListedStream {
     pub created_ms: u64,
 }
 
-/// `ShardFilter.Type`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ShardFilterKind {
-    /// Ids after the given shard.
-    AfterShardId,
-    /// Open at the trim horizon.
-    AtTrimHorizon,
-    /// Everything from the trim horizon on (the default).
-    FromTrimHorizon,
-    /// Open now.
-    AtLatest,
-    /// Open at the given time.
-    AtTimestamp,
-    /// Open now, or closed at or after the given time.
-    FromTimestamp,
-}
-
 /// `ShardFilter` as the client gave it; the router checks that what the kind needs is there.
 #[derive(Debug, Clone)]
 pub struct ShardFilter {
@@ -300,21 +287,6 @@ pub enum EntryError {
 
 /// One result per record of PutRecords, in request order.
 pub type PutResults = Vec<Result<Placed, EntryError>>;
-
-/// `ShardIteratorType`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IteratorKind {
-    /// The first record with this sequence number or a larger one.
-    AtSequenceNumber,
-    /// The first record with a larger sequence number.
-    AfterSequenceNumber,
-    /// The oldest record that is still served.
-    TrimHorizon,
-    /// After the newest record.
-    Latest,
-    /// The first record that arrived at or after a time.
-    AtTimestamp,
-}
 
 /// Asks for a reading position.
 #[derive(Debug, Clone)]

@@ -1,0 +1,258 @@
+//! Carries out what takes time: creations, deletions, reshards, retention changes, the expiry of closed shards.
+//!
+//! It runs on every node and does something on the metadata leader alone. What is to be done stands in the metadata
+//! (`StreamState::pending`), never in memory here, so a new leader simply goes on.
+//!
+//! Must stay true:
+//! - every step is idempotent: two nodes that both believe to lead may take the same step;
+//! - one stream is worked on by one task of this node at a time, and only so many streams at once;
+//! - a stream is removed from the metadata only after its groups have closed every shard, so that a put by an old map
+//!   can not be acknowledged after the stream is gone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ana_env::time::sleep;
+use ana_raft::Group;
+use ana_state::MetaCommand;
+use ana_state::meta::{PendingKind, StreamState};
+use ana_state::shard::{ShardCommand, ShardSpec};
+use ana_types::{GroupId, ShardIndex, StreamKey, StreamStatus};
+
+use crate::context::{Changes, Context, Deadline};
+use crate::leader::{Repeat, at_leader};
+use crate::messages::{Seal, Sealed};
+use crate::reshard::{self, Plan};
+use crate::router::Answer;
+
+/// Streams worked on at the same time.
+const STREAMS_AT_ONCE_MAX: usize = 32;
+/// The driver looks at the metadata when it changes, and this often to try again what failed.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How long one attempt at the steps of a stream may take.
+const ATTEMPT_WITHIN: Duration = Duration::from_secs(10);
+/// How often closed shards are looked through.
+const EXPIRE_EVERY: Duration = Duration::from_secs(30);
+/// A closed shard is kept this much longer than its retention, against clocks that differ.
+const EXPIRE_MARGIN_MS: u64 = 60_000;
+
+/// Streams that a task of this node works on.
+#[derive(Debug, Clone, Default)]
+struct Busy {
+    streams: Arc<Mutex<BTreeSet<StreamKey>>>,
+}
+
+impl Busy {
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<StreamKey>> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a stream; none when it is taken or too many are.
+    fn take(&self, key: StreamKey) -> Option<Taken> {
+        let mut streams = self.lock();
+        let free = streams.len() < STREAMS_AT_ONCE_MAX && streams.insert(key);
+        drop(streams);
+        free.then(|| Taken {
+            busy: self.clone(),
+            key,
+        })
+    }
+}
+
+/// Gives the stream back when the task ends, however it ends.
+#[derive(Debug)]
+struct Taken {
+    busy: Busy,
+    key: StreamKey,
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.busy.lock().remove(&self.key);
+    }
+}
+
+/// Runs until the router shuts down.
+#[expect(clippy::infinite_loop, reason = "it ends with the router's tasks")]
+pub(crate) async fn run(context: Arc<Context>) {
+    let busy = Busy::default();
+    let mut changes = Changes::default();
+    let mut expire_at = Deadline::after(EXPIRE_EVERY);
+    loop {
+        context.next_look(&mut changes, LOOK_EVERY).await;
+        let Some(meta) = context.meta().ok().filter(Group::is_leader) else {
+            continue;
+        };
+        start_tasks(&context, &meta, &busy);
+        if expire_at.is_over() {
+            expire_at = Deadline::after(EXPIRE_EVERY);
+            expire(&context, &meta).await;
+        }
+    }
+}
+
+fn start_tasks(context: &Arc<Context>, meta: &Group, busy: &Busy) {
+    let pending: Vec<StreamKey> = meta.meta(|meta| {
+        meta.streams()
+            .values()
+            .filter(|it| it.pending.is_some())
+            .map(|it| it.key)
+            .collect()
+    });
+    for key in pending {
+        let Some(taken) = busy.take(key) else {
+            continue;
+        };
+        let task = Arc::clone(context);
+        context.tasks.spawn(async move {
+            if let Err(error) = drive(&task, taken.key).await {
+                tracing::info!(stream = %taken.key, %error, "a change of a stream waits");
+                // The next look is woken by any change: without a pause a failing step would spin.
+                sleep(LOOK_EVERY).await;
+            }
+            drop(taken);
+        });
+    }
+}
+
+/// What is to be done on one stream.
+#[derive(Debug)]
+enum Job {
+    Create(BTreeMap<GroupId, Vec<ShardSpec>>),
+    Delete(Vec<GroupId>),
+    Retention,
+    Reshard(Plan),
+}
+
+fn job(stream: &StreamState) -> Option<(Job, u64)> {
+    let pending = stream.pending.as_ref()?;
+    let job = match &pending.kind {
+        PendingKind::Create => Job::Create(first_shards(stream)),
+        PendingKind::Delete => Job::Delete(stream.groups.clone()),
+        PendingKind::Retention => Job::Retention,
+        PendingKind::Reshard(_) => Job::Reshard(Plan::of(stream)?),
+    };
+    Some((job, pending.since_ms))
+}
+
+fn first_shards(stream: &StreamState) -> BTreeMap<GroupId, Vec<ShardSpec>> {
+    let mut by_group: BTreeMap<GroupId, Vec<ShardSpec>> = BTreeMap::new();
+    for info in stream.shards.values() {
+        by_group.entry(info.group).or_default().push(ShardSpec {
+            shard: info.shard,
+            range: info.range,
+            created_ms: info.created_ms,
+            created_s: info.created_s,
+        });
+    }
+    by_group
+}
+
+/// Takes all steps of what is pending on one stream.
+async fn drive(context: &Context, key: StreamKey) -> Answer<()> {
+    let look = |context: &Context| context.look(|meta| meta.stream_by_key(key).and_then(job));
+    let Some((first, since_ms)) = look(context)? else {
+        return Ok(());
+    };
+    // A creation is prepared while CREATING is shown; everything else begins when its status was shown long enough.
+    if let Job::Create(groups) = &first {
+        let deadline = Deadline::after(ATTEMPT_WITHIN);
+        for (group, shards) in groups {
+            reshard::open(context, *group, shards.clone(), deadline).await?;
+        }
+    }
+    show_status(context, since_ms).await;
+    let Some((job, since_ms_now)) = look(context)? else {
+        return Ok(());
+    };
+    if since_ms_now != since_ms {
+        // Something else became pending; the next look takes it.
+        return Ok(());
+    }
+    finish(context, key, job, Deadline::after(ATTEMPT_WITHIN)).await
+}
+
+async fn finish(context: &Context, key: StreamKey, job: Job, deadline: Deadline) -> Answer<()> {
+    let now_ms = context.now_ms();
+    let last = match job {
+        Job::Create(_) => MetaCommand::ActivateStream { key, now_ms },
+        Job::Retention => MetaCommand::FinishUpdate { key },
+        Job::Reshard(plan) => return reshard::drive(context, &plan, deadline).await,
+        Job::Delete(groups) => {
+            for group in groups {
+                let seal = Seal { group };
+                let Sealed = at_leader(context, group, &seal, Repeat::Safe, deadline).await?;
+            }
+            MetaCommand::FinishDelete { key }
+        }
+    };
+    context.command_again(last, deadline).await?;
+    Ok(())
+}
+
+/// Waits until a status has been shown for the configured time; a clock that jumps can not make it longer.
+async fn show_status(context: &Context, since_ms: u64) {
+    let until_ms = since_ms.saturating_add(context.config.transition_ms);
+    let left_ms = until_ms
+        .saturating_sub(context.now_ms())
+        .min(context.config.transition_ms);
+    sleep(Duration::from_millis(left_ms)).await;
+}
+
+/// Forgets closed shards whose last record is past its retention.
+async fn expire(context: &Context, meta: &Group) {
+    let now_ms = context.now_ms();
+    let due: Vec<(StreamKey, BTreeMap<GroupId, Vec<ShardIndex>>)> = meta.meta(|meta| {
+        let active = meta
+            .streams()
+            .values()
+            .filter(|it| it.status == StreamStatus::Active);
+        active
+            .map(|it| (it.key, expired(it, now_ms)))
+            .filter(|(_, it)| !it.is_empty())
+            .collect()
+    });
+    for (key, by_group) in due {
+        if let Err(error) = expire_in(context, key, by_group).await {
+            tracing::info!(stream = %key, %error, "the expiry of closed shards waits");
+        }
+    }
+}
+
+fn expired(stream: &StreamState, now_ms: u64) -> BTreeMap<GroupId, Vec<ShardIndex>> {
+    let keep_ms = stream.retention_ms().saturating_add(EXPIRE_MARGIN_MS);
+    let mut by_group: BTreeMap<GroupId, Vec<ShardIndex>> = BTreeMap::new();
+    for info in stream.shards.values() {
+        let over = info
+            .closed
+            .is_some_and(|it| it.closed_ms.saturating_add(keep_ms) < now_ms);
+        if over {
+            by_group.entry(info.group).or_default().push(info.shard);
+        }
+    }
+    by_group
+}
+
+async fn expire_in(
+    context: &Context,
+    key: StreamKey,
+    by_group: BTreeMap<GroupId, Vec<ShardIndex>>,
+) -> Answer<()> {
+    let deadline = Deadline::after(context.config.deadline);
+    let shards = by_group.values().flatten().copied().collect();
+    context
+        .command_again(MetaCommand::ExpireShards { key, shards }, deadline)
+        .await?;
+    for (group, shards) in by_group {
+        // The group goes as a whole when no shard is left to it.
+        let is_live = context
+            .look_now(deadline, |meta| meta.group(group).is_some())
+            .await?;
+        if is_live {
+            let expire = ShardCommand::Expire { shards };
+            reshard::command_group(context, group, expire, deadline).await?;
+        }
+    }
+    Ok(())
+}

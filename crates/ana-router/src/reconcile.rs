@@ -1,0 +1,251 @@
+//! Makes the replicas of this node what the metadata says: opens, founds, repairs and deletes them.
+//!
+//! Must stay true:
+//! - a replica is deleted only when its group is among the deleted groups of the metadata, never because this node
+//!   does not find it elsewhere;
+//! - a group is founded with exactly the voters that the metadata names;
+//! - a voter other than the preferred leader founds a group only when nobody has for [`FOUND_AFTER`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ana_env::time::{Instant, now};
+use ana_raft::{Group, GroupHealth, MachineKind};
+use ana_types::{GroupId, NodeId};
+use futures::future::join_all;
+
+use crate::context::{Changes, Context};
+use crate::membership::founding_voters;
+
+/// Looks happen at changes of the metadata, and this often.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How long the preferred leader has to found a group alone.
+const FOUND_AFTER: Duration = Duration::from_secs(2);
+/// Logs opened at the same time when a node starts.
+const OPENED_AT_ONCE: usize = 8;
+
+/// A group that has a replica here by the metadata.
+#[derive(Debug, Clone)]
+struct Wanted {
+    voters: BTreeSet<NodeId>,
+    preferred: NodeId,
+}
+
+/// What the loop remembers between looks.
+#[derive(Debug, Default)]
+struct Memory {
+    /// When a replica without members was first seen.
+    empty_since: BTreeMap<GroupId, Instant>,
+    /// Replicas that a task repairs.
+    in_repair: Arc<Mutex<BTreeSet<GroupId>>>,
+    /// Replicas left from before the last start were compared with the deleted groups.
+    has_cleaned: bool,
+}
+
+/// Runs until the router shuts down.
+#[expect(clippy::infinite_loop, reason = "it ends with the router's tasks")]
+pub(crate) async fn run(context: Arc<Context>) {
+    let mut changes = Changes::default();
+    let mut memory = Memory::default();
+    loop {
+        context.next_look(&mut changes, LOOK_EVERY).await;
+        learn_addresses(&context);
+        let wanted = wanted(&context);
+        open(&context, &wanted).await;
+        found(&context, &wanted, &mut memory).await;
+        repair(&context, &wanted, &memory);
+        delete(&context, &mut memory).await;
+    }
+}
+
+/// Addresses by the metadata; those of the configuration until it has them.
+pub(crate) fn learn_addresses(context: &Context) {
+    let this = context.config.this.id;
+    let configured = context
+        .config
+        .members
+        .iter()
+        .map(|it| (it.id, it.peer_addr.clone()));
+    let mut addresses: BTreeMap<NodeId, String> = configured.collect();
+    if let Ok(registered) = context.look(|meta| meta.nodes().clone()) {
+        addresses.extend(
+            registered
+                .into_iter()
+                .map(|(id, node)| (id, node.peer_addr)),
+        );
+    }
+    for (node, address) in addresses {
+        if node != this {
+            context.peers.set(node, address);
+        }
+    }
+}
+
+fn wanted(context: &Context) -> BTreeMap<GroupId, Wanted> {
+    let this = context.config.this.id;
+    let founders = founding_voters(&context.config.members);
+    let mut wanted: BTreeMap<GroupId, Wanted> = context
+        .look(|meta| {
+            let mine = meta
+                .groups()
+                .iter()
+                .filter(|(_, group)| group.voters.contains(&this));
+            mine.map(|(id, group)| {
+                let voters = group.voters.iter().copied().collect();
+                (
+                    *id,
+                    Wanted {
+                        voters,
+                        preferred: group.preferred_leader,
+                    },
+                )
+            })
+            .collect()
+        })
+        .unwrap_or_default();
+    if let Some(first) = founders.first().copied() {
+        wanted.insert(
+            GroupId::METADATA,
+            Wanted {
+                voters: founders,
+                preferred: first,
+            },
+        );
+    }
+    wanted
+}
+
+async fn open(context: &Context, wanted: &BTreeMap<GroupId, Wanted>) {
+    let closed: Vec<GroupId> = wanted
+        .keys()
+        .copied()
+        .filter(|id| context.groups.get(*id).is_none())
+        .collect();
+    for some in closed.chunks(OPENED_AT_ONCE) {
+        join_all(some.iter().map(|id| async move {
+            let kind = if *id == GroupId::METADATA {
+                MachineKind::Meta
+            } else {
+                MachineKind::Shards
+            };
+            if let Err(error) = context.groups.open(*id, kind).await {
+                tracing::error!(group = %id, %error, "a replica cannot be opened");
+            }
+        }))
+        .await;
+    }
+}
+
+/// Founds groups that nobody has founded: new ones at once where their leader should stand.
+async fn found(context: &Context, wanted: &BTreeMap<GroupId, Wanted>, memory: &mut Memory) {
+    let this = context.config.this.id;
+    let mut empty = BTreeSet::new();
+    for (id, group) in wanted {
+        let is_voter = group.voters.contains(&this);
+        let Some(replica) = context
+            .groups
+            .get(*id)
+            .filter(|it| is_voter && is_empty(it))
+        else {
+            continue;
+        };
+        empty.insert(*id);
+        let since = *memory.empty_since.entry(*id).or_insert_with(now);
+        let is_due = group.preferred == this || now().duration_since(since) >= FOUND_AFTER;
+        if is_due && let Err(error) = replica.initialize(group.voters.clone()).await {
+            tracing::warn!(group = %id, %error, "a group could not be founded");
+        }
+    }
+    memory.empty_since.retain(|id, _| empty.contains(id));
+}
+
+/// It has no members yet, and nothing that speaks against founding it.
+fn is_empty(replica: &Group) -> bool {
+    let status = replica.status();
+    status.voters.is_empty() && matches!(status.health, GroupHealth::Ok | GroupHealth::Full)
+}
+
+/// Starts the repair of damaged replicas, each in a task of its own: it takes as long as the copying takes.
+fn repair(context: &Arc<Context>, wanted: &BTreeMap<GroupId, Wanted>, memory: &Memory) {
+    let this = context.config.this.id;
+    for (id, group) in wanted {
+        let is_damaged = context.groups.get(*id).is_some_and(|it| {
+            matches!(
+                it.health(),
+                GroupHealth::Corrupt { .. } | GroupHealth::Rejoining
+            )
+        });
+        if !is_damaged || !lock(&memory.in_repair).insert(*id) {
+            continue;
+        }
+        let others: Vec<NodeId> = group
+            .voters
+            .iter()
+            .copied()
+            .filter(|it| *it != this)
+            .collect();
+        let (context, in_repair, id) = (Arc::clone(context), Arc::clone(&memory.in_repair), *id);
+        let task = Arc::clone(&context);
+        context.tasks.spawn(async move {
+            match task.groups.repair(id, &others).await {
+                Ok(()) => tracing::info!(group = %id, "a damaged replica is repaired"),
+                Err(error) => {
+                    tracing::warn!(group = %id, %error, "a damaged replica is not repaired yet");
+                }
+            }
+            lock(&in_repair).remove(&id);
+        });
+    }
+}
+
+fn lock(set: &Mutex<BTreeSet<GroupId>>) -> MutexGuard<'_, BTreeSet<GroupId>> {
+    set.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Deletes the replicas of deleted groups, those that were not opened since the start included.
+async fn delete(context: &Context, memory: &mut Memory) {
+    let mut here: BTreeSet<GroupId> = context.groups.all().iter().map(Group::id).collect();
+    if !memory.has_cleaned && context.secret().is_some() {
+        match stored(context).await {
+            Ok(stored) => {
+                here.extend(stored);
+                memory.has_cleaned = true;
+            }
+            Err(error) => tracing::warn!(%error, "the directory of the groups cannot be listed"),
+        }
+    }
+    let Ok(gone) = context.look(|meta| {
+        let deleted = meta.deleted_groups();
+        here.into_iter()
+            .filter(|id| deleted.contains(*id))
+            .collect::<Vec<_>>()
+    }) else {
+        return;
+    };
+    if gone.is_empty() {
+        return;
+    }
+    for group in &gone {
+        match context.groups.delete(*group).await {
+            Ok(()) => tracing::info!(%group, "the replica of a deleted group is deleted"),
+            Err(error) => {
+                tracing::warn!(%group, %error, "a replica could not be deleted");
+                memory.has_cleaned = false;
+            }
+        }
+    }
+    context.leaders.keep(|group| !gone.contains(&group));
+    context.admission().keep(|group| !gone.contains(&group));
+}
+
+/// Groups with a directory on this node's disk.
+async fn stored(context: &Context) -> io::Result<BTreeSet<GroupId>> {
+    let config = context.groups.config();
+    let entries = context.env.disk.list(&config.groups_dir()).await?;
+    let ids = entries
+        .iter()
+        .filter_map(|entry| entry.name.parse().ok().map(GroupId));
+    Ok(ids.collect())
+}
