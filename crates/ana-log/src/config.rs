@@ -5,7 +5,7 @@ use std::time::Duration;
 /// How one log uses memory and disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogConfig {
-    /// Size a full-grown segment file is allocated with, bytes. At least 64 KiB, at most 1 GiB.
+    /// Size a full-grown segment file is allocated with, bytes. At least 16 KiB, at most 1 GiB.
     pub segment_bytes: u64,
     /// Size of the first segment of a fresh log, bytes: each following one is four times as large
     /// until `segment_bytes` is reached, so that a small group does not pin a large file.
@@ -50,5 +50,21 @@ impl Default for LogConfig {
             settle_after: Duration::from_millis(20),
             space_check: Duration::from_millis(500),
         }
+    }
+}
+
+/// Smallest and largest segment, bytes: room for a header and some frames; positions are 32 bits.
+const SEGMENT_BYTES: std::ops::RangeInclusive<u64> = (16 << 10)..=(1 << 30);
+
+impl LogConfig {
+    /// The same, with each value inside of what the format allows.
+    pub(crate) fn confined(mut self) -> Self {
+        let (least, most) = (*SEGMENT_BYTES.start(), *SEGMENT_BYTES.end());
+        self.segment_bytes = self.segment_bytes.clamp(least, most);
+        self.first_segment_bytes = self.first_segment_bytes.clamp(least, self.segment_bytes);
+        // Batches and the frame that is larger than a batch must fit into 32 bits together.
+        self.batch_bytes_max = self.batch_bytes_max.clamp(1, 256 << 20);
+        self.queue_max = self.queue_max.max(1);
+        self
     }
 }
