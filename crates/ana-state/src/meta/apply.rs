@@ -85,7 +85,9 @@ fn dispatch(machine: &mut Metadata, command: MetaCommand) -> Handled {
         MetaCommand::ParentsClosed { key, closed } => {
             reshard::parents_closed(machine, key, &closed)
         }
-        MetaCommand::FinishReshard { key, now_ms: _ } => reshard::finish(machine, key),
+        MetaCommand::FinishReshard { key, first_child } => {
+            reshard::finish(machine, key, first_child)
+        }
         MetaCommand::SetRetention {
             name,
             hours,

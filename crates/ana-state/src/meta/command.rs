@@ -140,8 +140,9 @@ pub enum MetaCommand {
     FinishReshard {
         /// The stream.
         key: StreamKey,
-        /// Now, in milliseconds.
-        now_ms: u64,
+        /// The first child: says which reshard is meant. One that arrives late, when the next
+        /// reshard is under way, must not finish that one before its children are open.
+        first_child: ShardIndex,
     },
     /// IncreaseStreamRetentionPeriod, DecreaseStreamRetentionPeriod.
     SetRetention {

@@ -164,16 +164,24 @@ impl World {
         reshard.parents.iter().map(closing).collect()
     }
 
+    /// The command that finishes the reshard under way.
+    pub(super) fn finish(&self, key: StreamKey) -> MetaCommand {
+        let stream = self.machine.stream_by_key(key);
+        let reshard = stream.and_then(|stream| stream.reshard());
+        let first_child = reshard.and_then(|reshard| reshard.first_child());
+        MetaCommand::FinishReshard {
+            key,
+            first_child: first_child.expect("a reshard is under way"),
+        }
+    }
+
     /// Carries the reshard under way to its end.
     pub(super) fn finish_reshard(&mut self, key: StreamKey) {
         let closed = self.closings(key);
         self.apply(MetaCommand::ParentsClosed { key, closed })
             .expect("the parents can close");
-        self.apply(MetaCommand::FinishReshard {
-            key,
-            now_ms: self.now_ms,
-        })
-        .expect("the reshard can finish");
+        self.apply(self.finish(key))
+            .expect("the reshard can finish");
         self.now_ms += 2000;
     }
 
@@ -193,10 +201,7 @@ impl World {
                     closed: self.closings(key),
                 }
             }
-            PendingKind::Reshard(_) => MetaCommand::FinishReshard {
-                key,
-                now_ms: self.now_ms,
-            },
+            PendingKind::Reshard(_) => self.finish(key),
         })
     }
 }

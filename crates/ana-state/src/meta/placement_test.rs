@@ -1,6 +1,6 @@
 //! Tables of nodes and of where groups and shards are placed.
 
-use super::fixture::{World, create, init, member};
+use super::fixture::{World, create, init, member, name};
 use super::{MetaCommand, MetaRefusal, MetaReply, Metadata};
 use ana_types::{KinesisError, NodeId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -147,4 +147,70 @@ fn shards_are_dealt_in_contiguous_runs_of_at_most_sixteen() {
             "{shards}"
         );
     }
+}
+
+/// How many groups each zone leads.
+fn leaders_by_zone(world: &World) -> BTreeMap<String, u32> {
+    let mut leaders = BTreeMap::new();
+    for group in world.machine.groups().values() {
+        let leader = world.machine.node(group.preferred_leader).expect("known");
+        *leaders.entry(leader.zone.to_string()).or_default() += 1;
+    }
+    leaders
+}
+
+#[test]
+fn zones_lead_equally_many_groups_however_many_nodes_they_have() {
+    let zones = ["a", "a", "a", "b", "c"];
+    let members = (1..).zip(zones).map(|(id, zone)| member(id, zone));
+    let mut world = World::of(members.collect());
+    for number in 0..6 {
+        world.active(&format!("s{number}"), 1);
+    }
+    let even = ["a", "b", "c"].map(|zone| (zone.to_owned(), 2));
+    assert_eq!(leaders_by_zone(&world), BTreeMap::from(even));
+}
+
+#[test]
+fn leaders_of_one_stream_are_spread_even_where_one_zone_leads_less() {
+    let mut world = World::new();
+    for number in 0..9 {
+        world.active(&format!("s{number}"), 1);
+    }
+    // Zone a loses all it leads.
+    for number in [0, 3, 6] {
+        let text = format!("s{number}");
+        let key = world.key(&text);
+        let delete = MetaCommand::DeleteStream {
+            name: name(&text),
+            enforce_consumer_deletion: false,
+            now_ms: 0,
+        };
+        world.apply(delete).expect("deleting");
+        world
+            .apply(MetaCommand::FinishDelete { key })
+            .expect("deleted");
+    }
+    let before = BTreeMap::from(["b", "c"].map(|zone| (zone.to_owned(), 3)));
+    assert_eq!(leaders_by_zone(&world), before);
+    world.active("new", 3);
+    let one_more_each = [("a", 1), ("b", 4), ("c", 4)];
+    let after = one_more_each.map(|(zone, leaders)| (zone.to_owned(), leaders));
+    assert_eq!(leaders_by_zone(&world), BTreeMap::from(after));
+}
+
+#[test]
+fn the_least_loaded_of_many_zones_take_the_next_group() {
+    let mut world = World::of((1..=5).map(|n| member(n, &format!("z{n}"))).collect());
+    let voters = |world: &World| -> Vec<Vec<u64>> {
+        let groups = world.machine.groups().values();
+        groups
+            .map(|group| group.voters.iter().map(|voter| voter.0).collect())
+            .collect()
+    };
+    for number in 0..5 {
+        world.active(&format!("s{number}"), 1);
+    }
+    let expect = [[1, 2, 3], [1, 4, 5], [2, 3, 4], [1, 2, 5], [3, 4, 5]];
+    assert_eq!(voters(&world), expect);
 }

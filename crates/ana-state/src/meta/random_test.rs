@@ -103,11 +103,12 @@ fn text(stream: u8) -> String {
 
 /// The command of a move, if there is anything to command.
 fn command(world: &World, done: &[MetaCommand], a_move: &Move) -> Option<MetaCommand> {
-    let stream = |number: u8| world.machine.stream(&name(&text(number)));
-    let key = |number: u8| stream(number).map_or(StreamKey(0), |stream| stream.key);
-    let pick = |number: u8, at: u8| {
-        let shards = &stream(number)?.shards;
-        shards.values().nth(usize::from(at) % shards.len()).cloned()
+    let named = |stream: u8| name(&text(stream));
+    let key = |stream: u8| {
+        world
+            .machine
+            .stream(&named(stream))
+            .map_or(StreamKey(0), |s| s.key)
     };
     let now_ms = world.now_ms;
     Some(match a_move.clone() {
@@ -116,85 +117,41 @@ fn command(world: &World, done: &[MetaCommand], a_move: &Move) -> Option<MetaCom
             mode,
             shards,
         } => {
-            let mode = [
-                None,
-                Some(StreamMode::OnDemand),
-                Some(StreamMode::Provisioned),
-            ]
-            .get(usize::from(mode))
-            .copied()
-            .unwrap_or(Some(StreamMode::Provisioned));
+            let provisioned = Some(StreamMode::Provisioned);
+            let modes = [None, Some(StreamMode::OnDemand), provisioned, provisioned];
             let count = (shards > 0).then_some(u32::from(shards));
-            create_with(&text(stream), mode, count, now_ms)
+            create_with(&text(stream), modes[usize::from(mode)], count, now_ms)
         }
         Move::Delete { stream } => MetaCommand::DeleteStream {
-            name: name(&text(stream)),
+            name: named(stream),
             enforce_consumer_deletion: false,
             now_ms,
         },
-        Move::Split { stream, shard, at } => MetaCommand::SplitShard {
-            name: name(&text(stream)),
-            shard: ShardIndex(u32::from(shard)),
-            new_start: HashKey(at),
-            now_ms,
-        },
-        Move::SplitMiddle { stream, shard } => {
-            let info = pick(stream, shard)?;
-            let middle = info.range.start.0 + (info.range.end.0 - info.range.start.0) / 2;
-            MetaCommand::SplitShard {
-                name: name(&text(stream)),
-                shard: info.shard,
-                new_start: HashKey(middle),
-                now_ms,
-            }
-        }
-        Move::Merge {
-            stream: number,
-            shard,
-            b,
-        } => {
-            let lower = pick(number, shard)?;
-            let next = stream(number)?
-                .shards
-                .values()
-                .find(|info| info.is_open() && lower.range.is_followed_by(&info.range))
-                .map(|info| info.shard);
-            let b = b.map(|b| ShardIndex(u32::from(b))).or(next)?;
-            MetaCommand::MergeShards {
-                name: name(&text(number)),
-                a: lower.shard,
-                b,
-                now_ms,
-            }
-        }
         Move::Step { stream } => world.next_step(key(stream))?,
-        Move::Repeat { command } => done
-            .get(usize::from(command) % done.len().max(1))
-            .cloned()?,
+        Move::Repeat { command } => {
+            let count = done.len().max(1);
+            done.get(usize::from(command) % count).cloned()?
+        }
         Move::Retention {
             stream,
             hours,
             increase,
         } => MetaCommand::SetRetention {
-            name: name(&text(stream)),
+            name: named(stream),
             hours,
             increase,
             now_ms,
         },
-        Move::Tag { stream, key, value } => MetaCommand::AddTags {
-            name: name(&text(stream)),
-            tags: BTreeMap::from([(key.to_string(), ["x", "y", "%"][usize::from(value)].into())]),
-        },
+        Move::Tag { stream, key, value } => {
+            let value = ["x", "y", "%"][usize::from(value)].to_owned();
+            MetaCommand::AddTags {
+                name: named(stream),
+                tags: BTreeMap::from([(key.to_string(), value)]),
+            }
+        }
         Move::Untag { stream, key } => MetaCommand::RemoveTags {
-            name: name(&text(stream)),
+            name: named(stream),
             keys: BTreeSet::from([key.to_string()]),
-        },
-        Move::Expire { stream, shards } => MetaCommand::ExpireShards {
-            key: key(stream),
-            shards: shards
-                .iter()
-                .filter_map(|at| Some(pick(stream, *at)?.shard))
-                .collect(),
         },
         Move::Register { node, zone } => {
             MetaCommand::RegisterNode(member(u64::from(node), &format!("z{zone}")))
@@ -203,6 +160,64 @@ fn command(world: &World, done: &[MetaCommand], a_move: &Move) -> Option<MetaCom
             limit: u32::from(limit) + 20,
         },
         Move::Wait { .. } => return None,
+        Move::Split { .. }
+        | Move::SplitMiddle { .. }
+        | Move::Merge { .. }
+        | Move::Expire { .. } => {
+            return shard_command(world, a_move);
+        }
+    })
+}
+
+/// The command of a move that is about shards.
+fn shard_command(world: &World, a_move: &Move) -> Option<MetaCommand> {
+    let stream = |stream: u8| world.machine.stream(&name(&text(stream)));
+    let pick = |number: u8, at: u8| {
+        let shards = &stream(number)?.shards;
+        shards.values().nth(usize::from(at) % shards.len())
+    };
+    let now_ms = world.now_ms;
+    let split = |stream: u8, shard, at| MetaCommand::SplitShard {
+        name: name(&text(stream)),
+        shard,
+        new_start: HashKey(at),
+        now_ms,
+    };
+    Some(match a_move {
+        Move::Split { stream, shard, at } => split(*stream, ShardIndex(u32::from(*shard)), *at),
+        Move::SplitMiddle { stream, shard } => {
+            let info = pick(*stream, *shard)?;
+            let middle = info.range.start.0 + (info.range.end.0 - info.range.start.0) / 2;
+            split(*stream, info.shard, middle)
+        }
+        Move::Merge {
+            stream: number,
+            shard,
+            b,
+        } => {
+            let lower = pick(*number, *shard)?;
+            let mut shards = stream(*number)?.shards.values();
+            let next =
+                shards.find(|info| info.is_open() && lower.range.is_followed_by(&info.range));
+            let given = b.map(|b| ShardIndex(u32::from(b)));
+            MetaCommand::MergeShards {
+                name: name(&text(*number)),
+                a: lower.shard,
+                b: given.or(next.map(|info| info.shard))?,
+                now_ms,
+            }
+        }
+        Move::Expire {
+            stream: number,
+            shards,
+        } => MetaCommand::ExpireShards {
+            key: stream(*number)?.key,
+            shards: shards
+                .iter()
+                .filter_map(|at| Some(pick(*number, *at)?.shard))
+                .collect(),
+        },
+        _ => return None,
     })
 }
 

@@ -191,11 +191,14 @@ fn close(
     ReshardClosed { parents, children }
 }
 
-pub(super) fn finish(machine: &mut Metadata, key: StreamKey) -> Handled {
+pub(super) fn finish(machine: &mut Metadata, key: StreamKey, first_child: ShardIndex) -> Handled {
     let Some(stream) = machine.streams.get_mut(&key) else {
         return Ok(Effect::Unchanged);
     };
-    let Some(reshard) = stream.reshard() else {
+    let Some(reshard) = stream
+        .reshard()
+        .filter(|reshard| reshard.first_child() == Some(first_child))
+    else {
         return Ok(Effect::Unchanged);
     };
     let Some(closed) = reshard.closed.clone() else {

@@ -30,9 +30,9 @@ fn a_split_is_listed_when_it_is_finished() {
         0,
         "the parent takes records until it is closed"
     );
-    let early = MetaCommand::FinishReshard { key, now_ms: 0 };
+    let finish = world.finish(key);
     let refusal = MetaReply::Refused(MetaRefusal::ParentsOpen(key));
-    assert_eq!(world.apply(early), Ok(refusal));
+    assert_eq!(world.apply(finish.clone()), Ok(refusal));
 
     let closed = world.closings(key);
     let command = MetaCommand::ParentsClosed { key, closed };
@@ -50,8 +50,7 @@ fn a_split_is_listed_when_it_is_finished() {
     "#]],
     );
     for _ in 0..2 {
-        let finish = MetaCommand::FinishReshard { key, now_ms: 0 };
-        assert_eq!(world.apply(finish), Ok(MetaReply::Done));
+        assert_eq!(world.apply(finish.clone()), Ok(MetaReply::Done));
     }
     check_shards(
         &world,
@@ -69,6 +68,14 @@ fn a_split_is_listed_when_it_is_finished() {
         Ok(MetaReply::Done),
         "a late repeat does nothing"
     );
+}
+
+#[test]
+fn the_numbers_of_children_follow_those_of_their_parent() {
+    let mut world = World::new();
+    let key = world.active("s", 2);
+    world.split("s", 0, 1 << 126).expect("split");
+    world.finish_reshard(key);
     let stream = world.machine.stream_by_key(key).expect("exists");
     let (parent, child) = (
         &stream.shards[&ShardIndex(0)],
@@ -104,9 +111,7 @@ fn a_merge_joins_neighbours_in_order() {
             closed: closed.clone(),
         })
         .expect("closed");
-    world
-        .apply(MetaCommand::FinishReshard { key, now_ms: 0 })
-        .expect("finished");
+    world.apply(world.finish(key)).expect("finished");
     check_shards(
         &world,
         "s",
@@ -191,10 +196,16 @@ fn reshards_are_checked_in_order() {
         assert_eq!(world.split("s", 0, key), Err(out_of_range), "{key}");
     }
     world.split("s", 0, 2).expect("the lowest key allowed");
-    assert_eq!(
-        world.split("s", 0, 2),
-        Err(not_active(StreamStatus::Updating))
-    );
+    let again = world.split("s", 0, 2);
+    assert_eq!(again, Err(not_active(StreamStatus::Updating)));
+}
+
+#[test]
+fn closed_shards_are_not_resharded_again() {
+    let mut world = World::new();
+    let stream = || name("s");
+    let key = world.active("s", 1);
+    world.split("s", 0, 2).expect("the lowest key allowed");
     world.finish_reshard(key);
     let closed = |shard| KinesisError::ShardClosedForReshard {
         shard: ShardIndex(shard),
@@ -202,6 +213,15 @@ fn reshards_are_checked_in_order() {
     };
     assert_eq!(world.split("s", 0, 5), Err(closed(0)));
     assert_eq!(world.merge("s", 0, 2), Err(closed(0)));
+    let missing = KinesisError::ShardNotFound {
+        shard: ShardIndex(9),
+        stream: stream(),
+    };
+    assert_eq!(
+        world.merge("s", 0, 9),
+        Err(missing),
+        "both must exist before either may be closed"
+    );
     world
         .split("s", 2, u128::MAX - 1)
         .expect("the highest key allowed");
@@ -319,6 +339,15 @@ fn a_group_grows_to_its_bound_and_then_children_go_elsewhere() {
         .expect("pending")
         .group;
     assert_eq!(reshard_group, GroupId(4));
+    let closed = MetaCommand::ExpireShards {
+        key,
+        shards: (0..80).map(ShardIndex).collect(),
+    };
+    world.apply(closed).expect("expired");
+    assert!(
+        world.machine.groups().contains_key(&GroupId(4)),
+        "a group that waits for its first shards stays"
+    );
     world.finish_reshard(key);
     assert_eq!(
         (in_group(&world, group), in_group(&world, GroupId(4))),
@@ -416,4 +445,25 @@ fn pending_carries_what_the_driver_needs() {
     assert_eq!(reshard.group, GroupId(2), "the group of the parent");
     let children: Vec<_> = reshard.children.iter().map(|child| child.shard).collect();
     assert_eq!(children, [ShardIndex(2), ShardIndex(3)]);
+}
+
+#[test]
+fn a_late_finish_does_not_finish_the_next_reshard() {
+    let mut world = World::new();
+    let key = world.active("s", 2);
+    world.split("s", 0, 1 << 126).expect("split");
+    let late = world.finish(key);
+    world.finish_reshard(key);
+    world.merge("s", 3, 1).expect("merged");
+    let closed = world.closings(key);
+    world
+        .apply(MetaCommand::ParentsClosed { key, closed })
+        .expect("closed");
+    assert_eq!(world.apply(late), Ok(MetaReply::Done));
+    let stream = world.machine.stream_by_key(key).expect("exists");
+    assert_eq!(
+        stream.status,
+        StreamStatus::Updating,
+        "its child may not be open yet"
+    );
 }

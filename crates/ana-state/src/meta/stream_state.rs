@@ -98,6 +98,14 @@ pub struct ReshardClosed {
     pub children: Vec<ShardInfo>,
 }
 
+impl Reshard {
+    /// Names this reshard among all of its stream: indexes are never used again.
+    #[must_use]
+    pub fn first_child(&self) -> Option<ShardIndex> {
+        self.children.first().map(|child| child.shard)
+    }
+}
+
 impl StreamState {
     /// The shards as listings show them: none while the stream is created or deleted.
     pub fn listed_shards(&self) -> impl DoubleEndedIterator<Item = &ShardInfo> {

@@ -149,6 +149,23 @@ fn create_keeps_the_limits_of_the_account() {
         .apply(create("fourth", 3, 0))
         .expect("within the limit again");
 
+    // A split under way counts as done.
+    let mut world = World::new();
+    world
+        .apply(MetaCommand::SetShardLimit { limit: 3 })
+        .expect("set");
+    world.active("s", 2);
+    world.split("s", 0, 9).expect("split");
+    let limit = KinesisError::ShardLimitExceeded {
+        current: 3,
+        limit: 3,
+        additional: 1,
+    };
+    check_error(&mut world, create("t", 1, 0), &limit);
+}
+
+#[test]
+fn few_streams_are_created_at_a_time_and_few_are_on_demand() {
     let mut world = World::new();
     for number in 0..5 {
         world
@@ -314,7 +331,7 @@ fn a_stream_may_be_deleted_while_creating_but_not_while_updating() {
 }
 
 #[test]
-fn retention_changes_in_the_direction_asked_for() {
+fn retention_is_checked_for_range_and_direction() {
     let mut world = World::new();
     let stream = || name("s");
     check_error(
@@ -322,7 +339,7 @@ fn retention_changes_in_the_direction_asked_for() {
         retention("s", 1, true),
         &KinesisError::StreamNotFound { stream: stream() },
     );
-    let key = world.active("s", 1);
+    world.active("s", 1);
     let table = [
         (
             retention("s", 23, false),
@@ -354,6 +371,13 @@ fn retention_changes_in_the_direction_asked_for() {
     for (command, expect) in table {
         check_error(&mut world, command, &expect);
     }
+}
+
+#[test]
+fn a_new_retention_is_in_force_while_the_stream_is_updating() {
+    let mut world = World::new();
+    let stream = || name("s");
+    let key = world.active("s", 1);
     let version = world.machine.version();
     assert_eq!(
         world.apply(retention("s", 24, true)),
@@ -401,7 +425,10 @@ fn steps_for_streams_that_are_gone_do_nothing() {
             key,
             closed: vec![],
         },
-        MetaCommand::FinishReshard { key, now_ms: 0 },
+        MetaCommand::FinishReshard {
+            key,
+            first_child: ShardIndex(0),
+        },
         MetaCommand::FinishUpdate { key },
         MetaCommand::ExpireShards {
             key,

@@ -128,9 +128,8 @@ fn close_planned(set: &mut ShardSet, closings: &[ClosedAt]) {
             .shards
             .get_mut(&closing.shard)
             .expect("plan_closings found every shard it planned");
-        if state.closed.is_none() {
-            state.closed = Some(closing.clone());
-        }
+        // Of a shard that was closed before, the plan is its first closing.
+        state.closed = Some(closing.clone());
     }
 }
 

@@ -290,6 +290,29 @@ fn children_are_created_later_than_their_parents() {
     assert_eq!(child_created([(3, 7_000), (9, 8_000)]), (8_000, 10));
 }
 
+/// 31 shards over the upper half: with the two that are open, one too many.
+fn crowd() -> Vec<ShardSpec> {
+    let crowd = HashRange {
+        start: HashRange::split_even(4)[2].start,
+        end: HashKey::MAX,
+    };
+    let step = (crowd.end.0 - crowd.start.0) / 40;
+    (0..31)
+        .map(|n| {
+            let start = HashKey(crowd.start.0 + u128::from(n) * step);
+            let range = HashRange {
+                start,
+                end: HashKey(start.0 + step - 1),
+            };
+            ShardSpec {
+                shard: ShardIndex(10 + n),
+                range,
+                ..spec(0, 0)
+            }
+        })
+        .collect()
+}
+
 #[test]
 fn commands_are_refused_as_a_whole() {
     let quarters = HashRange::split_even(4);
@@ -304,25 +327,6 @@ fn commands_are_refused_as_a_whole() {
         created_s: 6,
         ..spec(1, 1)
     };
-    let crowd = HashRange {
-        start: quarters[2].start,
-        end: HashKey::MAX,
-    };
-    let step = (crowd.end.0 - crowd.start.0) / 40;
-    let crowd: Vec<ShardSpec> = (0..31)
-        .map(|n| {
-            let start = HashKey(crowd.start.0 + u128::from(n) * step);
-            let range = HashRange {
-                start,
-                end: HashKey(start.0 + step - 1),
-            };
-            ShardSpec {
-                shard: ShardIndex(10 + n),
-                range,
-                ..spec(0, 0)
-            }
-        })
-        .collect();
     let table = [
         (close(&[0, 7], 0), ShardRefusal::Unknown(ShardIndex(7))),
         (close(&[0, 0], 0), ShardRefusal::Repeated(ShardIndex(0))),
@@ -344,7 +348,7 @@ fn commands_are_refused_as_a_whole() {
             open(vec![spec(2, 2), spec(3, 2)]),
             ShardRefusal::Overlap(ShardIndex(3)),
         ),
-        (open(crowd), ShardRefusal::Full),
+        (open(crowd()), ShardRefusal::Full),
         (close_and_open(vec![]), ShardRefusal::Empty),
         (
             close_and_open(vec![
@@ -366,6 +370,10 @@ fn commands_are_refused_as_a_whole() {
             "{command:?}"
         );
     }
+}
+
+#[test]
+fn an_index_is_applied_once() {
     let mut set = two_shards();
     let before = set.clone();
     let stale = ShardOutcome::Refused {
