@@ -1,1 +1,26 @@
-//! ana-node
+//! `ana-node`: the program `ana`, and a whole node as a library.
+//!
+//! Read in this order: `config` (settings), `node` (how the layers are joined; simulations start
+//! nodes by it), `service` and `admin` (what a node answers), then the command line: `commands`
+//! over `client`, `reading` and `verify`, and `cluster`, which runs many nodes on one machine.
+//!
+//! Must stay true: `node`, `service` and `admin` use no process globals, no real time and no
+//! threads; everything else is for real processes.
+
+pub mod config;
+pub mod node;
+pub mod service;
+pub mod admin;
+
+pub mod error;
+pub mod output;
+pub mod signals;
+pub mod histogram;
+pub mod client;
+pub mod reading;
+pub mod verify;
+pub mod cluster;
+pub mod commands;
+
+pub use config::NodeConfig;
+pub use node::{Node, NodeError};

@@ -1,0 +1,266 @@
+//! A small client of the public endpoint: AWS JSON 1.1 over HTTP/1.1, for the commands of `ana`.
+//!
+//! It exists so that `ana put`, `tail`, `stream`, `verify` and `bench` see the cluster exactly as a
+//! user's SDK does. Must stay true:
+//! - it speaks to the public endpoint only, never to a node's inner ports;
+//! - every wait and every number of attempts is bounded;
+//! - an answer says how many earlier attempts ended without one (`unsure`): such an attempt may have
+//!   written, so a record may be there twice.
+
+pub mod endpoint;
+pub mod error;
+pub mod kinesis;
+mod connections;
+mod retry;
+
+use std::time::Duration;
+
+use ana_env::{Env, time};
+use bytes::Bytes;
+use http::{Method, Request, StatusCode};
+use http_body_util::Full;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use self::connections::{Connections, SendFailure};
+use self::endpoint::Endpoint;
+use self::error::{AwsError, ClientError};
+pub use self::retry::Retry;
+use crate::output;
+
+/// One attempt is given up after this long; the gateway itself answers 503 within 5 s.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A client of one endpoint; cheap connections are kept and used again.
+#[derive(Debug)]
+pub struct Client {
+    env: Env,
+    endpoint: Endpoint,
+    connections: Connections,
+    retry: Retry,
+}
+
+/// A good answer and what it took to get it.
+#[derive(Debug, Clone)]
+pub struct Answer<T> {
+    /// The decoded body.
+    pub value: T,
+    /// Attempts made, this one included.
+    pub attempts: u32,
+    /// Earlier attempts that may have been carried out although no good answer came.
+    pub unsure: u32,
+}
+
+/// An answer before it is judged: status, request id, body.
+#[derive(Debug, Clone)]
+pub struct RawAnswer {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// `x-amzn-RequestId`, for the person who reads an error.
+    pub request_id: Option<String>,
+    /// The whole body.
+    pub body: Bytes,
+}
+
+impl Client {
+    /// A client that opens its connections through the seams of `env`.
+    pub fn new(env: Env, endpoint: Endpoint) -> Client {
+        let connections = Connections::new(env.clone(), endpoint.authority().to_owned());
+        Client {
+            env,
+            endpoint,
+            connections,
+            retry: Retry::default(),
+        }
+    }
+
+    /// The same client with other bounds on its retries.
+    #[must_use]
+    pub fn with_retry(mut self, retry: Retry) -> Client {
+        self.retry = retry;
+        self
+    }
+
+    /// The endpoint it talks to.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Seams, for callers that wait or need the time.
+    pub fn env(&self) -> &Env {
+        &self.env
+    }
+
+    /// Carries out `operation` with `input` and decodes its answer.
+    pub async fn call<I, O>(
+        &self,
+        operation: &'static str,
+        input: &I,
+    ) -> Result<Answer<O>, ClientError>
+    where
+        I: Serialize + Sync,
+        O: DeserializeOwned,
+    {
+        let body = serde_json::to_vec(input).map_err(|error| ClientError::Unreadable {
+            operation,
+            why: format!("the request could not be encoded: {error}"),
+        })?;
+        let raw = self.call_encoded(operation, Bytes::from(body)).await?;
+        // Operations without output answer an empty body.
+        let text: &[u8] = if raw.value.is_empty() {
+            b"{}"
+        } else {
+            &raw.value
+        };
+        let value = serde_json::from_slice(text).map_err(|error| ClientError::Unreadable {
+            operation,
+            why: error.to_string(),
+        })?;
+        Ok(Answer {
+            value,
+            attempts: raw.attempts,
+            unsure: raw.unsure,
+        })
+    }
+
+    /// Carries out `operation` with a body that is JSON already; retries what is worth it.
+    pub async fn call_encoded(
+        &self,
+        operation: &'static str,
+        body: Bytes,
+    ) -> Result<Answer<Bytes>, ClientError> {
+        let began = self.env.clock.elapsed();
+        let mut unsure = 0;
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let error = match self.attempt(operation, body.clone()).await {
+                Ok(body) => {
+                    return Ok(Answer {
+                        value: body,
+                        attempts,
+                        unsure,
+                    });
+                }
+                Err(error) => error,
+            };
+            unsure += u32::from(error.may_have_happened());
+            let spent = self.env.clock.elapsed().saturating_sub(began);
+            if !error.is_worth_a_retry() || !self.retry.allows(attempts, spent) {
+                return Err(error);
+            }
+            time::sleep(self.retry.pause(attempts, self.env.rng.next_u64())).await;
+        }
+    }
+
+    async fn attempt(&self, operation: &'static str, body: Bytes) -> Result<Bytes, ClientError> {
+        let request = self.kinesis_request(operation, body)?;
+        let raw = self.send(operation, request, ATTEMPT_TIMEOUT).await?;
+        if raw.status.is_success() {
+            return Ok(raw.body);
+        }
+        Err(ClientError::Aws(AwsError::read(operation, &raw)))
+    }
+
+    /// A plain GET or POST on a path of the endpoint (status, supervisor); one attempt.
+    pub async fn plain(
+        &self,
+        method: Method,
+        path: &str,
+        wait_max: Duration,
+    ) -> Result<RawAnswer, ClientError> {
+        const OPERATION: &str = "status request";
+        // The front door decides by the first bytes of a connection who answers: one request each.
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", self.endpoint.authority())
+            .header("connection", "close")
+            .body(Full::new(Bytes::new()))
+            .map_err(|error| ClientError::Unreadable {
+                operation: OPERATION,
+                why: error.to_string(),
+            })?;
+        let send = self.connections.send_on_new(request);
+        self.bounded(OPERATION, wait_max, send).await
+    }
+
+    async fn send(
+        &self,
+        operation: &'static str,
+        request: Request<Full<Bytes>>,
+        wait_max: Duration,
+    ) -> Result<RawAnswer, ClientError> {
+        self.bounded(operation, wait_max, self.connections.send(request))
+            .await
+    }
+
+    async fn bounded(
+        &self,
+        operation: &'static str,
+        wait_max: Duration,
+        send: impl Future<Output = Result<RawAnswer, SendFailure>>,
+    ) -> Result<RawAnswer, ClientError> {
+        match time::timeout(wait_max, send).await {
+            Ok(Ok(raw)) => Ok(raw),
+            Ok(Err(SendFailure { why, sent })) => Err(ClientError::NoAnswer {
+                operation,
+                why,
+                sent,
+            }),
+            Err(_elapsed) => Err(ClientError::TimedOut {
+                operation,
+                after: wait_max,
+            }),
+        }
+    }
+
+    fn kinesis_request(
+        &self,
+        operation: &'static str,
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, ClientError> {
+        let date = compact_time(self.env.clock.now_ms());
+        let day = date.get(..8).unwrap_or_default();
+        // The cluster does not check signatures yet; the header has the right shape for anything
+        // in between that looks at it. The signature is all zeros on purpose.
+        let authorization = format!(
+            "AWS4-HMAC-SHA256 Credential=anabranch/{day}/us-east-1/kinesis/aws4_request, \
+             SignedHeaders=host;x-amz-date;x-amz-target, Signature={:064}",
+            0
+        );
+        Request::builder()
+            .method(Method::POST)
+            .uri("/")
+            .header("host", self.endpoint.authority())
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", format!("Kinesis_20131202.{operation}"))
+            .header("x-amz-date", date)
+            .header("authorization", authorization)
+            .header("user-agent", concat!("ana/", env!("CARGO_PKG_VERSION")))
+            .body(Full::new(body))
+            .map_err(|error| ClientError::Unreadable {
+                operation,
+                why: error.to_string(),
+            })
+    }
+}
+
+/// The time as SigV4 writes it: `20261122T010203Z`.
+fn compact_time(now_ms: u64) -> String {
+    let mut text: String = output::iso_time(now_ms)
+        .chars()
+        .filter(|c| !matches!(c, '-' | ':'))
+        .collect();
+    text.truncate("20261122T010203".len());
+    text.push('Z');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_date_header_is_compact() {
+        assert_eq!(super::compact_time(1_795_309_323_456), "20261122T010203Z");
+    }
+}

@@ -1,0 +1,148 @@
+//! One node as a child process: started so that it cannot outlive us, stopped with a bound.
+//!
+//! Danger: the kernel sends the death signal when the *thread* that started the child ends. So
+//! [`start`] must be called on a thread that lives as long as the process: the main one.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use ana_env::time;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
+
+/// A node that was asked to stop gets this long before it is killed.
+const STOP_MAX: Duration = Duration::from_secs(10);
+
+/// How a node is to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// SIGTERM, and SIGKILL when it takes too long.
+    Stop,
+    /// SIGKILL.
+    Kill,
+}
+
+/// The end of a node's process.
+#[derive(Debug, Clone)]
+pub struct Exited {
+    /// The node.
+    pub id: u64,
+    /// In words, for status.
+    pub how: String,
+}
+
+/// A node's process, seen from the supervisor.
+#[derive(Debug)]
+pub struct Running {
+    /// Process id.
+    pub pid: u32,
+    asks: mpsc::Sender<Ask>,
+}
+
+impl Running {
+    /// Asks the process to end; asking again is harmless.
+    pub fn ask(&self, ask: Ask) {
+        if self.asks.try_send(ask).is_err() {
+            // Either the process has ended already, or enough requests wait for it.
+        }
+    }
+}
+
+/// Starts `exe server --config CONFIG` with its voice appended to `log`.
+///
+/// # Errors
+/// When the program or the log file cannot be opened.
+pub fn start(exe: &Path, config: &Path, log: &Path) -> io::Result<Child> {
+    let log = OpenOptions::new().create(true).append(true).open(log)?;
+    Command::new(exe)
+        .arg("server")
+        .arg("--config")
+        .arg(config)
+        .arg("--die-with")
+        .arg(std::process::id().to_string())
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        // Ctrl-C goes to the whole foreground group; the nodes are stopped by us, in order.
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+}
+
+/// Splits a child into the supervisor's handle and the future that waits for its end.
+pub fn watch(
+    id: u64,
+    child: Child,
+    exits: mpsc::Sender<Exited>,
+) -> io::Result<(Running, impl Future<Output = ()> + Send + 'static)> {
+    let pid = child
+        .id()
+        .ok_or_else(|| io::Error::other("the process ended at once"))?;
+    let (asks, asked) = mpsc::channel(4);
+    let wait = async move {
+        let how = wait_for_end(child, asked).await;
+        if exits.send(Exited { id, how }).await.is_err() {
+            // The supervisor has gone: nobody keeps the table any more.
+        }
+    };
+    Ok((Running { pid, asks }, wait))
+}
+
+async fn wait_for_end(mut child: Child, mut asked: mpsc::Receiver<Ask>) -> String {
+    let mut kill_at = None;
+    let mut asked_for = None;
+    loop {
+        let deadline = async {
+            match kill_at {
+                Some(at) => time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            status = child.wait() => return in_words(status, asked_for),
+            () = deadline => {
+                signal(&child, Signal::KILL);
+                kill_at = None;
+            }
+            Some(ask) = asked.recv() => {
+                asked_for = Some(ask);
+                if ask == Ask::Stop {
+                    signal(&child, Signal::TERM);
+                    kill_at.get_or_insert(time::now() + STOP_MAX);
+                } else {
+                    signal(&child, Signal::KILL);
+                }
+            }
+        }
+    }
+}
+
+fn signal(child: &Child, signal: Signal) {
+    // The id is none once the process was reaped, so a reused number is never hit.
+    let pid = child
+        .id()
+        .and_then(|id| i32::try_from(id).ok())
+        .and_then(Pid::from_raw);
+    if let Some(pid) = pid
+        && kill_process(pid, signal).is_err()
+    {
+        // It has just ended; the wait will tell.
+    }
+}
+
+fn in_words(status: io::Result<ExitStatus>, asked_for: Option<Ask>) -> String {
+    let status = match status {
+        Ok(status) => status.to_string(),
+        Err(error) => format!("cannot be waited for: {error}"),
+    };
+    match asked_for {
+        Some(Ask::Stop) => format!("stopped on request ({status})"),
+        Some(Ask::Kill) => format!("killed on request ({status})"),
+        None => format!("ended by itself ({status})"),
+    }
+}

@@ -1,0 +1,204 @@
+//! The one address of a local cluster: a TCP proxy to live nodes.
+//!
+//! ```text
+//!   accept -> first bytes -> "GET|POST /_ana/supervisor/" -> answered here
+//!                         \-> a live node, in turn -> bytes both ways until both sides have ended
+//!                          \-> no live node: 503 here
+//! ```
+//! Must stay true:
+//! - a connection belongs to one node from its first byte to its last: nothing is ever sent twice,
+//!   so a failed request is the client's to repeat;
+//! - only a node that took none of the client's bytes is exchanged for the next one;
+//! - connections are bounded, and each wait for a first byte is.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ana_env::runtime::Tasks;
+use ana_env::{Env, Listener, Stream, time};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::sync::{Notify, Semaphore};
+
+use super::roster::Roster;
+use super::supervisor_api::{PREFIX, SupervisorApi};
+
+/// Connections at once; each costs two descriptors and two small buffers.
+const CONNECTIONS_MAX: usize = 4096;
+/// SDKs open connections ahead of their first request; one that stays silent longer is closed.
+const FIRST_BYTES_MAX: Duration = Duration::from_secs(75);
+/// A node on this machine takes a connection at once or not at all.
+const CONNECT_MAX: Duration = Duration::from_secs(1);
+/// An answer of our own is written, and the request read, within this.
+const OWN_ANSWER_MAX: Duration = Duration::from_secs(30);
+/// A request that is refused is read up to this, so that its sender reads the answer.
+const REFUSED_BODY_MAX: usize = 16 << 20;
+/// Pause after a failed accept (out of descriptors), so that the loop does not spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+const FIRST_READ_BYTES: usize = 16 << 10;
+
+/// The proxy.
+#[derive(Debug, Clone)]
+pub struct FrontDoor {
+    env: Env,
+    roster: Arc<Roster>,
+    own: SupervisorApi,
+}
+
+/// Who answers a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Choice {
+    Supervisor,
+    Node,
+}
+
+impl FrontDoor {
+    /// A proxy to the nodes of `roster` that answers for the supervisor itself.
+    pub fn new(env: Env, roster: Arc<Roster>, own: SupervisorApi) -> FrontDoor {
+        FrontDoor { env, roster, own }
+    }
+
+    /// Serves connections for as long as it is polled; dropping it closes them.
+    #[expect(clippy::infinite_loop, reason = "it ends when its task is dropped")]
+    pub async fn serve(self, mut listener: Box<dyn Listener>) {
+        let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let tasks = Tasks::new();
+        loop {
+            let place = Arc::clone(&places).acquire_owned().await;
+            let stream = match listener.accept().await {
+                Ok((stream, _peer)) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "the front door cannot accept");
+                    time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            let door = self.clone();
+            tasks.spawn(async move {
+                let _place = place;
+                if let Err(error) = door.connection(stream).await {
+                    tracing::debug!(%error, "a connection ended early");
+                }
+            });
+        }
+    }
+
+    async fn connection(&self, mut client: Stream) -> io::Result<()> {
+        let mut first = Vec::new();
+        let choosing = read_until_chosen(&mut client, &mut first);
+        let choice = match time::timeout(FIRST_BYTES_MAX, choosing).await {
+            Ok(choice) => choice?,
+            Err(_silent) => return Ok(()),
+        };
+        let Some(choice) = choice else { return Ok(()) };
+        if choice == Choice::Node {
+            for (id, address) in self.roster.candidates() {
+                let connecting = self.env.net.connect(&address);
+                let Ok(Ok(mut node)) = time::timeout(CONNECT_MAX, connecting).await else {
+                    self.roster.refused(id);
+                    continue;
+                };
+                node.write_all(&first).await?;
+                copy_bidirectional(&mut client, &mut node).await?;
+                return Ok(());
+            }
+        }
+        self.answer_here(client, first).await
+    }
+
+    /// Serves one request of the connection ourselves, whatever HTTP it speaks.
+    async fn answer_here(&self, client: Stream, first: Vec<u8>) -> io::Result<()> {
+        let (read, write) = tokio::io::split(client);
+        let replayed = tokio::io::join(io::Cursor::new(first).chain(read), write);
+        let answered = Arc::new(Notify::new());
+        let service = {
+            let (own, answered) = (self.own.clone(), Arc::clone(&answered));
+            service_fn(move |request| own_answer(own.clone(), Arc::clone(&answered), request))
+        };
+        let server = auto::Builder::new(TokioExecutor::new());
+        let connection = server.serve_connection(TokioIo::new(replayed), service);
+        tokio::pin!(connection);
+        let serve = async {
+            tokio::select! {
+                biased;
+                served = connection.as_mut() => return served,
+                // One answer each: the next connection may find a live node.
+                () = answered.notified() => connection.as_mut().graceful_shutdown(),
+            }
+            connection.as_mut().await
+        };
+        match time::timeout(OWN_ANSWER_MAX, serve).await {
+            Ok(Err(error)) => Err(io::Error::other(error)),
+            Ok(Ok(())) | Err(_) => Ok(()),
+        }
+    }
+}
+
+async fn own_answer(
+    own: SupervisorApi,
+    answered: Arc<Notify>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (head, body) = request.into_parts();
+    // An unread request would make the kernel reset the connection before the answer is read.
+    if Limited::new(body, REFUSED_BODY_MAX)
+        .collect()
+        .await
+        .is_err()
+    {
+        tracing::debug!("a request was cut off or too large to read to its end");
+    }
+    let path = head.uri.path();
+    let (status, body) = own.answer(&head.method, path).await;
+    answered.notify_one();
+    let mut response = Response::new(Full::new(Bytes::from(format!("{body}\n"))));
+    *response.status_mut() = status;
+    let kind = if path.starts_with("/_ana/") {
+        "application/json"
+    } else {
+        "application/x-amz-json-1.1"
+    };
+    response
+        .headers_mut()
+        .insert("content-type", http::HeaderValue::from_static(kind));
+    Ok(response)
+}
+
+/// Reads until it is clear who answers; `None` when the client went away before.
+async fn read_until_chosen(client: &mut Stream, first: &mut Vec<u8>) -> io::Result<Option<Choice>> {
+    loop {
+        let mut piece = vec![0; FIRST_READ_BYTES];
+        let count = client.read(&mut piece).await?;
+        if count == 0 {
+            return Ok((!first.is_empty()).then_some(Choice::Node));
+        }
+        first.extend(piece.into_iter().take(count));
+        if let Some(choice) = choose(first) {
+            return Ok(Some(choice));
+        }
+    }
+}
+
+/// Decides by the first bytes; `None` when they are too few.
+fn choose(first: &[u8]) -> Option<Choice> {
+    let mut undecided = false;
+    for method in ["GET ", "POST "] {
+        let start = format!("{method}{PREFIX}");
+        if first.starts_with(start.as_bytes()) {
+            return Some(Choice::Supervisor);
+        }
+        undecided |= start.as_bytes().starts_with(first);
+    }
+    (!undecided).then_some(Choice::Node)
+}
+
+#[cfg(test)]
+mod front_door_test;

@@ -1,0 +1,198 @@
+//! The front door before nodes that are plain echo servers: who answers, and what is never done.
+
+use ana_env::runtime::scope;
+
+use super::*;
+use crate::cluster::layout::Layout;
+use crate::cluster::supervisor::Supervisor;
+use crate::cluster::supervisor_api::About;
+use crate::config::MemberConfig;
+
+#[test]
+fn the_first_bytes_decide() {
+    let cases: [(&[u8], Option<Choice>); 8] = [
+        (b"", None),
+        (b"P", None),
+        (b"GET /_ana/super", None),
+        (
+            b"GET /_ana/supervisor/status HTTP/1.1",
+            Some(Choice::Supervisor),
+        ),
+        (
+            b"POST /_ana/supervisor/zone/a/kill",
+            Some(Choice::Supervisor),
+        ),
+        (b"GET /_ana/status", Some(Choice::Node)),
+        (b"POST / HTTP/1.1", Some(Choice::Node)),
+        (b"PRI * HTTP/2.0", Some(Choice::Node)),
+    ];
+    for (first, choice) in cases {
+        assert_eq!(choose(first), choice, "{}", String::from_utf8_lossy(first));
+    }
+}
+
+/// A front door with nodes 1.. at these addresses, all running; gives its address.
+async fn open_door(env: &Env, nodes: &[String], tasks: &Tasks) -> String {
+    let members: Vec<MemberConfig> = (1..)
+        .zip(nodes)
+        .map(|(id, api)| MemberConfig {
+            id,
+            zone: "a".to_owned(),
+            api: api.clone(),
+            peer: String::new(),
+        })
+        .collect();
+    let roster = Arc::new(Roster::new(&members));
+    for member in &members {
+        roster.runs(member.id, true);
+    }
+    let layout = Layout::of_nodes("/nowhere".into(), members);
+    let (supervisor, handle) = Supervisor::new("/bin/false".into(), layout, Arc::clone(&roster));
+    drop(supervisor);
+    let about = About {
+        endpoint: "http://door".to_owned(),
+        data_dir: "/nowhere".to_owned(),
+    };
+    let listener = env.net.listen("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr();
+    let door = FrontDoor::new(env.clone(), roster, SupervisorApi::new(handle, about));
+    tasks.spawn(door.serve(listener));
+    address
+}
+
+/// A server that answers `name:` and all it was sent, once its client has ended its side.
+async fn echo_server(env: &Env, name: &'static str, tasks: &Tasks) -> String {
+    let mut listener = env.net.listen("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr();
+    tasks.spawn(async move {
+        while let Ok((mut stream, _peer)) = listener.accept().await {
+            let mut said = Vec::new();
+            if stream.read_to_end(&mut said).await.is_ok() {
+                let answer = [name.as_bytes(), b":", &said].concat();
+                stream.write_all(&answer).await.expect("the door listens");
+                stream.shutdown().await.expect("the door listens");
+            }
+        }
+    });
+    address
+}
+
+/// A port on which nobody listens.
+async fn dead_address(env: &Env) -> String {
+    env.net
+        .listen("127.0.0.1:0")
+        .await
+        .expect("a free port")
+        .local_addr()
+}
+
+async fn exchange(env: &Env, door: &str, said: &str) -> String {
+    let mut stream = env.net.connect(door).await.expect("the door is open");
+    stream
+        .write_all(said.as_bytes())
+        .await
+        .expect("the door listens");
+    stream.shutdown().await.expect("the door listens");
+    let mut answer = String::new();
+    stream
+        .read_to_string(&mut answer)
+        .await
+        .expect("the door answers");
+    answer
+}
+
+/// An HTTP request that is kept open until the answer has ended.
+async fn ask(env: &Env, door: &str, request: &str) -> String {
+    let mut stream = env.net.connect(door).await.expect("the door is open");
+    stream
+        .write_all(request.as_bytes())
+        .await
+        .expect("the door listens");
+    let mut answer = String::new();
+    stream
+        .read_to_string(&mut answer)
+        .await
+        .expect("the door answers and closes");
+    answer
+}
+
+fn run(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.expect("a runtime").block_on(scope(1, test));
+}
+
+#[test]
+fn connections_take_turns_and_half_closes_pass_through() {
+    run(async {
+        let (env, tasks) = (Env::real(), Tasks::new());
+        let nodes = [
+            echo_server(&env, "one", &tasks).await,
+            echo_server(&env, "two", &tasks).await,
+        ];
+        let door = open_door(&env, &nodes, &tasks).await;
+        let mut answers = Vec::new();
+        for _ in 0..4 {
+            answers.push(exchange(&env, &door, "POST / hello").await);
+        }
+        answers.sort();
+        let (one, two) = ("one:POST / hello", "two:POST / hello");
+        assert!(
+            answers.iter().all(|answer| answer == one || answer == two),
+            "{answers:?}"
+        );
+    });
+}
+
+#[test]
+fn a_dead_node_is_passed_over() {
+    run(async {
+        let (env, tasks) = (Env::real(), Tasks::new());
+        let nodes = [
+            dead_address(&env).await,
+            echo_server(&env, "alive", &tasks).await,
+        ];
+        let door = open_door(&env, &nodes, &tasks).await;
+        for _ in 0..3 {
+            assert_eq!(exchange(&env, &door, "POST / x").await, "alive:POST / x");
+        }
+    });
+}
+
+#[test]
+fn without_a_live_node_the_answer_is_503_and_the_connection_ends() {
+    run(async {
+        let (env, tasks) = (Env::real(), Tasks::new());
+        let door = open_door(&env, &[dead_address(&env).await], &tasks).await;
+        let body = "x".repeat(100_000);
+        let request = format!("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n{body}");
+        let answer = ask(&env, &door, &request).await;
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        assert!(
+            answer.contains("\"__type\":\"ServiceUnavailable\""),
+            "{answer}"
+        );
+    });
+}
+
+#[test]
+fn the_supervisor_is_reached_whatever_the_nodes_do() {
+    run(async {
+        let (env, tasks) = (Env::real(), Tasks::new());
+        let nodes = [
+            dead_address(&env).await,
+            echo_server(&env, "node", &tasks).await,
+        ];
+        let door = open_door(&env, &nodes, &tasks).await;
+        let get = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
+        let answer = ask(&env, &door, &get("/_ana/supervisor/status")).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        assert!(answer.contains("\"endpoint\":\"http://door\""), "{answer}");
+        let answer = ask(&env, &door, &get("/_ana/supervisor/nothing")).await;
+        assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+        let order = "POST /_ana/supervisor/node/9/kill HTTP/1.1\r\nhost: x\r\n\r\n";
+        let answer = ask(&env, &door, order).await;
+        assert!(answer.contains("there is no node 9"), "{answer}");
+    });
+}

@@ -1,0 +1,269 @@
+//! What a data directory of `ana up` holds, and the plan of its nodes.
+//!
+//! ```text
+//!   DIR/ana.lock        held while `ana up` runs
+//!   DIR/cluster.toml    the plan: ids, zones, addresses; written once
+//!   DIR/config/         the settings of each node, written anew at each start
+//!   DIR/node-1/         everything node 1 keeps, and nothing else
+//!   DIR/logs/           what each node says
+//! ```
+//! A node's own directory may be a mount point: nothing of ours stays open in it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use ana_env::{Disk, Env, Open};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::ports;
+use crate::config::{MemberConfig, read_text};
+use crate::error::{CliError, Exit};
+
+const ZONES: [&str; 3] = ["a", "b", "c"];
+const VERSION: u32 = 1;
+
+/// How many nodes a new cluster gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// One node in one zone.
+    Single,
+    /// Three zones with so many nodes each.
+    Zones {
+        /// Nodes in each zone, at least 1.
+        nodes_per_zone: u32,
+    },
+}
+
+/// The plan as it lies in `cluster.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Plan {
+    version: u32,
+    nodes: Vec<MemberConfig>,
+}
+
+/// A data directory and its nodes.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    dir: PathBuf,
+    nodes: Vec<MemberConfig>,
+}
+
+impl Layout {
+    /// Opens the plan of `dir`, or makes one of `shape` (three zones of one node when not asked)
+    /// with addresses near `port`.
+    ///
+    /// # Errors
+    /// When the directory holds a cluster of another shape, or one of its ports is taken.
+    pub async fn open(
+        env: &Env,
+        dir: &Path,
+        shape: Option<Shape>,
+        port: Option<u16>,
+    ) -> Result<Layout, CliError> {
+        let path = dir.join("cluster.toml");
+        let text = match read_text(env.disk.as_ref(), &path).await {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let nodes = plan(shape, port, || env.rng.next_u64())?;
+                let text = toml::to_string(&Plan {
+                    version: VERSION,
+                    nodes: nodes.clone(),
+                })
+                .expect("numbers and strings are always TOML");
+                save(env.disk.as_ref(), dir, "cluster.toml", text.into())
+                    .await
+                    .map_err(|error| CliError::file("write the cluster's plan", &path, &error))?;
+                return Ok(Layout::of_nodes(dir.to_owned(), nodes));
+            }
+            Err(error) => return Err(CliError::file("read the cluster's plan", &path, &error)),
+        };
+        let layout = Layout::of_nodes(dir.to_owned(), read_plan(&path, &text)?);
+        layout.check_shape(shape)?;
+        layout.check_ports()?;
+        Ok(layout)
+    }
+
+    /// A layout of nodes that were planned elsewhere.
+    pub fn of_nodes(dir: PathBuf, nodes: Vec<MemberConfig>) -> Layout {
+        Layout { dir, nodes }
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The nodes, ascending by id.
+    pub fn nodes(&self) -> &[MemberConfig] {
+        &self.nodes
+    }
+
+    /// The directory of one node.
+    pub fn node_dir(&self, id: u64) -> PathBuf {
+        self.dir.join(format!("node-{id}"))
+    }
+
+    /// Where the settings of all nodes lie.
+    pub fn config_dir(&self) -> PathBuf {
+        self.dir.join("config")
+    }
+
+    /// The name of a node's settings file there.
+    pub fn config_name(id: u64) -> String {
+        format!("node-{id}.toml")
+    }
+
+    /// Where the nodes' logs lie.
+    pub fn log_dir(&self) -> PathBuf {
+        self.dir.join("logs")
+    }
+
+    /// What one node says.
+    pub fn log_file(&self, id: u64) -> PathBuf {
+        self.log_dir().join(format!("node-{id}.log"))
+    }
+
+    fn check_shape(&self, shape: Option<Shape>) -> Result<(), CliError> {
+        let wanted = match shape {
+            None => return Ok(()),
+            Some(Shape::Single) => 1,
+            Some(Shape::Zones { nodes_per_zone }) => u64::from(nodes_per_zone) * 3,
+        };
+        let there = u64::try_from(self.nodes.len()).unwrap_or(u64::MAX);
+        if there == wanted {
+            return Ok(());
+        }
+        Err(CliError::new(
+            Exit::Usage,
+            format!("this cluster has {there} nodes, not {wanted}"),
+        )
+        .context(format!("data directory {}", self.dir.display()))
+        .advice("try: the same options as at the first start, or another --data-dir"))
+    }
+
+    fn check_ports(&self) -> Result<(), CliError> {
+        for node in &self.nodes {
+            for address in [&node.api, &node.peer] {
+                let port = address
+                    .rsplit_once(':')
+                    .and_then(|(_, port)| port.parse().ok());
+                if !port.is_some_and(ports::is_free) {
+                    return Err(CliError::new(
+                        Exit::Failed,
+                        format!("{address} of node {} is taken by another process", node.id),
+                    )
+                    .context(format!("plan {}", self.dir.join("cluster.toml").display()))
+                    .advice(
+                        "try: stop that process (ss -ltnp), or change the address in the plan",
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_plan(path: &Path, text: &str) -> Result<Vec<MemberConfig>, CliError> {
+    let broken = |why: String| {
+        CliError::new(
+            Exit::Failed,
+            format!("the cluster's plan is not readable: {why}"),
+        )
+        .context(format!("file {}", path.display()))
+        .advice("try: another --data-dir, or restore the file")
+    };
+    let plan: Plan = toml::from_str(text).map_err(|error| broken(error.to_string()))?;
+    if plan.version != VERSION {
+        return Err(broken(format!("version {} is not known", plan.version)));
+    }
+    if plan.nodes.is_empty() {
+        return Err(broken("it has no nodes".to_owned()));
+    }
+    Ok(plan.nodes)
+}
+
+fn plan(
+    shape: Option<Shape>,
+    port: Option<u16>,
+    random: impl Fn() -> u64,
+) -> Result<Vec<MemberConfig>, CliError> {
+    let (zones, per_zone): (&[&str], u32) = match shape {
+        Some(Shape::Single) => (ZONES.get(..1).unwrap_or_default(), 1),
+        Some(Shape::Zones { nodes_per_zone }) => (&ZONES, nodes_per_zone),
+        None => (&ZONES, 1),
+    };
+    let per_zone = usize::try_from(per_zone).unwrap_or(usize::MAX);
+    let count = zones.len().saturating_mul(per_zone);
+    let ports = ports::choose(port, count * 2, random).ok_or_else(|| {
+        CliError::new(Exit::Failed, "not enough free ports on this machine")
+            .context(format!("{} are needed", count * 2))
+            .advice("try: fewer --nodes-per-zone")
+    })?;
+    let (api, peer) = ports.split_at(count);
+    // Zones take turns, so that neighbouring ids stand in different zones.
+    Ok((1..)
+        .zip(zones.iter().cycle())
+        .zip(api.iter().zip(peer))
+        .map(|((id, zone), (api, peer))| MemberConfig {
+            id,
+            zone: (*zone).to_owned(),
+            api: format!("127.0.0.1:{api}"),
+            peer: format!("127.0.0.1:{peer}"),
+        })
+        .collect())
+}
+
+/// Writes a small file so that after a crash either the old or the new one is there.
+pub async fn save(disk: &dyn Disk, dir: &Path, name: &str, bytes: Bytes) -> io::Result<()> {
+    let fresh = dir.join(format!("{name}.new"));
+    match disk.remove_file(&fresh).await {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let file = disk.open(&fresh, Open::CREATE).await?;
+    file.write_sync_at(0, vec![bytes]).await?;
+    disk.rename(&fresh, &dir.join(name)).await?;
+    disk.sync_dir(dir).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zones_take_turns_and_no_address_repeats() {
+        let counter = std::cell::Cell::new(0);
+        let random = || counter.replace(counter.get() + 13);
+        let nodes =
+            plan(Some(Shape::Zones { nodes_per_zone: 2 }), None, random).expect("free ports");
+        let zones: Vec<&str> = nodes.iter().map(|node| node.zone.as_str()).collect();
+        assert_eq!(zones, ["a", "b", "c", "a", "b", "c"]);
+        let ids: Vec<u64> = nodes.iter().map(|node| node.id).collect();
+        assert_eq!(ids, [1, 2, 3, 4, 5, 6]);
+        let addresses: std::collections::BTreeSet<&String> = nodes
+            .iter()
+            .flat_map(|node| [&node.api, &node.peer])
+            .collect();
+        assert_eq!(addresses.len(), 12);
+        let single = plan(Some(Shape::Single), None, || 77).map(|nodes| nodes.len());
+        assert_eq!(
+            single.ok(),
+            None,
+            "one random number gives one port, and two are needed"
+        );
+    }
+
+    #[test]
+    fn a_plan_of_another_version_is_refused() {
+        let error = read_plan(Path::new("cluster.toml"), "version = 2\nnodes = []\n");
+        assert!(
+            error
+                .expect_err("unknown version")
+                .to_string()
+                .contains("version 2")
+        );
+    }
+}

@@ -1,0 +1,95 @@
+//! The lock on a data directory: held as long as the value lives, released by the kernel when the
+//! process ends, however it ends.
+//!
+//! It opens a file outside of the disk seam: a lock belongs to a process, not to a node, and a
+//! simulated node has none.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+/// A held lock.
+#[derive(Debug)]
+pub struct DirLock {
+    _file: File,
+}
+
+/// Why the lock was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another process holds it.
+    #[error("{} is in use by process {holder}", dir.display())]
+    Held {
+        /// The directory.
+        dir: PathBuf,
+        /// What the holder wrote into the file: its process id.
+        holder: String,
+    },
+    /// The lock file could not be opened or written.
+    #[error("cannot lock {}: {source}", dir.display())]
+    Io {
+        /// The directory.
+        dir: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+}
+
+impl DirLock {
+    /// Takes the lock of `dir`, which must exist, or says at once who holds it.
+    ///
+    /// # Errors
+    /// When it is held or cannot be had.
+    pub fn take(dir: &Path) -> Result<DirLock, LockError> {
+        let failed = |source| LockError::Io {
+            dir: dir.to_owned(),
+            source,
+        };
+        let path = dir.join("ana.lock");
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(failed)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => {
+                let mut holder = String::new();
+                file.read_to_string(&mut holder).map_err(failed)?;
+                return Err(LockError::Held {
+                    dir: dir.to_owned(),
+                    holder: holder.trim().to_owned(),
+                });
+            }
+            Err(errno) => return Err(failed(errno.into())),
+        }
+        let note = format!("{}\n", std::process::id());
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| file.write_all(note.as_bytes()))
+            .map_err(failed)?;
+        Ok(DirLock { _file: file })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_taker_is_told_who_holds_it() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let held = DirLock::take(dir.path()).expect("the first takes it");
+        let error = DirLock::take(dir.path()).expect_err("the second does not");
+        assert!(
+            error.to_string().contains(&std::process::id().to_string()),
+            "{error}"
+        );
+        drop(held);
+        DirLock::take(dir.path()).expect("free again");
+    }
+}

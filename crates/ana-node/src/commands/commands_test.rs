@@ -1,0 +1,72 @@
+//! The command line as a whole: it parses, it can be learned from, it hides nothing.
+
+use clap::CommandFactory;
+
+use super::*;
+
+fn all_commands() -> Vec<clap::Command> {
+    let mut waiting = vec![Cli::command()];
+    let mut all = Vec::new();
+    while let Some(command) = waiting.pop() {
+        waiting.extend(command.get_subcommands().cloned());
+        all.push(command);
+    }
+    all
+}
+
+#[test]
+fn the_definition_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn nothing_is_hidden_and_everything_is_explained() {
+    for command in all_commands() {
+        assert!(!command.is_hide_set(), "{}", command.get_name());
+        assert!(
+            command.get_about().is_some(),
+            "{} has no help",
+            command.get_name()
+        );
+        for argument in command.get_arguments() {
+            let name = format!("{} {}", command.get_name(), argument.get_id());
+            assert!(!argument.is_hide_set(), "{name} is hidden");
+            assert!(argument.get_help().is_some(), "{name} has no help");
+        }
+    }
+}
+
+#[test]
+fn typical_lines_are_understood() {
+    let lines = [
+        "ana up --nodes-per-zone 2 --data-dir /tmp/x --port 5000 --limits off",
+        "ana up --single",
+        "ana server --config node.toml",
+        "ana status -o json --endpoint http://h:1",
+        "ana stream create orders --shards 4 --wait",
+        "ana stream split orders shardId-000000000000 --at 12",
+        "ana stream merge orders 1 2 --wait",
+        "ana put orders -k alice hello",
+        "ana put orders --file -",
+        "ana tail orders --from 5m --format %v -n 3",
+        "ana node kill 2",
+        "ana zone start b",
+        "ana verify --stream s --shards 2 --producers 3 --seconds 5 --rate 10 --records 9 -o json",
+        "ana bench put --records-per-request 500 --record-bytes 1024 --in-flight 4 --seconds 2",
+        "ana completion fish",
+        "ana env",
+    ];
+    for line in lines {
+        if let Err(error) = Cli::try_parse_from(line.split(' ')) {
+            panic!("{line}: {error}");
+        }
+    }
+    for line in [
+        "ana",
+        "ana up --single --nodes-per-zone 2",
+        "ana tail s --from never",
+        "ana put",
+    ] {
+        assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+    }
+}

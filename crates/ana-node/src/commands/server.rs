@@ -1,0 +1,138 @@
+//! `ana server`: one node from a settings file, for real deployments; `ana up` starts these.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ana_env::runtime::Tasks;
+use ana_env::time;
+use ana_raft::SledCheckpoints;
+use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+
+use super::Context;
+use crate::cluster::lock::DirLock;
+use crate::config::{ConfigError, NodeConfig};
+use crate::error::{CliError, Exit};
+use crate::node::Node;
+use crate::output;
+use crate::signals::EndSignals;
+
+/// Run one node from a settings file.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example files are in the folder cluster/ of the repository. The node ends in order on SIGTERM and
+Ctrl-C. It writes its log to standard error.
+
+Example:
+  ana server --config /etc/anabranch/node.toml")]
+pub(super) struct Server {
+    /// The settings, TOML.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// End at once when the parent process, which must have this id, ends; `ana up` uses it.
+    #[arg(long, value_name = "PID")]
+    die_with: Option<u32>,
+    /// Read and check the settings, then end.
+    #[arg(long)]
+    check: bool,
+}
+
+/// Where the kernel cannot tell, the parent is looked for this often.
+const PARENT_LOOK_EVERY: Duration = Duration::from_millis(500);
+
+impl Server {
+    pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let config = NodeConfig::read(context.env.disk.as_ref(), &self.config).await;
+        let config = config.map_err(|error| self.explain_config(&error))?;
+        if self.check {
+            output::say("the settings are good");
+            return Ok(Exit::Ok);
+        }
+        start_logging(&config.log_level)?;
+        let mut signals = EndSignals::take_over().map_err(|error| {
+            CliError::new(Exit::Failed, format!("cannot listen for SIGTERM: {error}"))
+        })?;
+        let orphaned = Tasks::new();
+        let (parent_ended, mut parent_gone) = tokio::sync::oneshot::channel();
+        if let Some(parent) = self.die_with {
+            die_with(parent)?;
+            orphaned.spawn(async move {
+                while is_parent(parent) {
+                    time::sleep(PARENT_LOOK_EVERY).await;
+                }
+                if parent_ended.send(()).is_err() {
+                    // The node is ending already.
+                }
+            });
+        }
+        let dir = config.data_dir.clone();
+        let made = context.env.disk.create_dir_all(&dir).await;
+        made.map_err(|error| CliError::file("create the data directory", &dir, &error))?;
+        let _lock = DirLock::take(&dir).map_err(|error| {
+            CliError::new(Exit::Failed, error.to_string())
+                .advice("one process per data directory: stop the other one")
+        })?;
+        let checkpoints = SledCheckpoints::open(&dir.join("checkpoints"))
+            .await
+            .map_err(|error| {
+                CliError::new(
+                    Exit::Failed,
+                    format!("cannot open the checkpoints: {error}"),
+                )
+                .context(format!("directory {}", dir.join("checkpoints").display()))
+                .advice("it only makes starts fast: remove the directory and start again")
+            })?;
+        let node = Node::start(context.env.clone(), config, Arc::new(checkpoints)).await;
+        let node = node.map_err(|error| {
+            CliError::new(Exit::Failed, format!("the node cannot start: {error}"))
+                .context(format!("settings {}", self.config.display()))
+        })?;
+        let watch_parent = self.die_with.is_some();
+        tokio::select! {
+            () = signals.next() => tracing::info!("asked to end"),
+            _ = &mut parent_gone, if watch_parent => tracing::warn!("the parent process is gone"),
+        }
+        node.shutdown().await;
+        Ok(Exit::Ok)
+    }
+
+    fn explain_config(&self, error: &ConfigError) -> CliError {
+        CliError::new(Exit::Usage, error.to_string())
+            .context(format!("settings {}", self.config.display()))
+            .advice("each key is described in crates/ana-node/src/config.rs; examples: cluster/")
+    }
+}
+
+/// Asks the kernel to kill us when the parent ends, and makes sure that it has not ended before.
+fn die_with(parent: u32) -> Result<(), CliError> {
+    if let Err(error) = set_parent_process_death_signal(Some(Signal::KILL)) {
+        tracing::warn!(%error, "the kernel does not tell of the parent's end; looking for it");
+    }
+    if is_parent(parent) {
+        return Ok(());
+    }
+    Err(CliError::new(
+        Exit::Failed,
+        format!("process {parent} is not the parent of this one"),
+    )
+    .advice("leave --die-with out unless the parent gives its own id"))
+}
+
+fn is_parent(parent: u32) -> bool {
+    getppid().and_then(|pid| u32::try_from(pid.as_raw_nonzero().get()).ok()) == Some(parent)
+}
+
+fn start_logging(filter: &str) -> Result<(), CliError> {
+    let wrong = |error: String| {
+        CliError::new(Exit::Usage, format!("log_level: {error}"))
+            .advice("use error, warn, info, debug, trace, or a filter such as info,ana_raft=debug")
+    };
+    let filter =
+        tracing_subscriber::EnvFilter::try_new(filter).map_err(|e| wrong(e.to_string()))?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .try_init()
+        .map_err(|error| wrong(error.to_string()))
+}

@@ -1,0 +1,248 @@
+//! `ana tail`: all records of a stream as they come, from any point on.
+
+use std::str::FromStr;
+
+use ana_types::SequenceNumber;
+use serde_json::json;
+
+use super::Context;
+use crate::client::kinesis::Record;
+use crate::error::{CliError, Exit};
+use crate::output::{self, Format};
+use crate::reading::{self, Batch, Follower, From, Until};
+use crate::signals::EndSignals;
+
+/// Read all shards of a stream as one, follow splits and merges, and wait for more.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+A child shard is read only after its parents, so records of one key come in order. Records of
+different shards come as they are read.
+
+Formats:  %t time of arrival   %h shard   %s sequence number   %k partition key
+          %v data as text      %b data in base64   %% a percent sign
+With -o json each record is one line of JSON.
+
+Examples:
+  ana tail orders                                   what comes from now on
+  ana tail orders --from horizon --no-follow        everything that is kept, then end
+  ana tail orders --from 5m                         the last five minutes, then what comes
+  ana tail orders --from 2026-11-22T10:00:00Z
+  ana tail orders -n 10 --format '%k %v'")]
+pub(super) struct Tail {
+    /// The stream's name.
+    stream: String,
+    /// `horizon` (oldest record), `latest`, a sequence number, an ISO time, or an age such as 5m.
+    #[arg(long, default_value = "latest", value_name = "WHERE")]
+    from: Start,
+    /// How a record is printed.
+    #[arg(long, default_value = "%t %h %k %v", value_name = "FORMAT")]
+    format: String,
+    /// End after so many records.
+    #[arg(short = 'n', long, value_name = "COUNT")]
+    count: Option<u64>,
+    /// End when all there is has been read.
+    #[arg(long)]
+    no_follow: bool,
+}
+
+/// A starting point as a person writes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Start {
+    At(From),
+    AgoMs(u64),
+}
+
+impl FromStr for Start {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Start, String> {
+        match text {
+            "horizon" | "TRIM_HORIZON" => return Ok(Start::At(From::Horizon)),
+            "latest" | "LATEST" => return Ok(Start::At(From::Latest)),
+            _ => {}
+        }
+        if let Some(ms) = output::parse_iso_time(text) {
+            return Ok(Start::At(From::TimeMs(ms)));
+        }
+        if let Some(ms) = parse_age(text) {
+            return Ok(Start::AgoMs(ms));
+        }
+        SequenceNumber::parse(text).map(|number| Start::At(From::Sequence(number))).map_err(|_| {
+            "use horizon, latest, a sequence number, a time such as 2026-11-22T10:00:00Z, or an \
+             age such as 5m"
+                .to_owned()
+        })
+    }
+}
+
+/// `90s`, `5m`, `2h`, `1d` in milliseconds.
+fn parse_age(text: &str) -> Option<u64> {
+    let unit_at = text.find(|c: char| !c.is_ascii_digit())?;
+    let (count, unit) = text.split_at_checked(unit_at)?;
+    let unit_ms = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    count.parse::<u64>().ok()?.checked_mul(unit_ms)
+}
+
+impl Tail {
+    pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let mut signals = EndSignals::take_over().map_err(|error| {
+            CliError::new(Exit::Failed, format!("cannot listen for Ctrl-C: {error}"))
+        })?;
+        let from = match &self.from {
+            Start::At(from) => from.clone(),
+            Start::AgoMs(ms) => From::TimeMs(context.env.clock.now_ms().saturating_sub(*ms)),
+        };
+        let until = if self.no_follow {
+            Until::Tip
+        } else {
+            Until::Forever
+        };
+        let client = std::sync::Arc::new(reading::patient(context.client()));
+        let mut follower = Follower::start(client, &self.stream, &from, until)
+            .await
+            .map_err(|error| context.explain(error))?;
+        let mut totals = Totals::default();
+        let outcome = loop {
+            if self.count.is_some_and(|count| totals.records >= count) {
+                break Ok(Exit::Ok);
+            }
+            let batch = tokio::select! {
+                biased;
+                () = signals.next() => break Ok(Exit::Interrupted),
+                batch = follower.next() => batch,
+            };
+            match batch {
+                None => break Ok(Exit::Ok),
+                Some(Err(error)) => break Err(context.explain(error)),
+                Some(Ok(batch)) => match self.print(context, &batch, &mut totals) {
+                    Ok(()) => {}
+                    Err(error) => break Err(error),
+                },
+            }
+        };
+        output::say(&format!(
+            "{} records, {} of data, {} shards",
+            totals.records,
+            output::bytes(totals.bytes),
+            follower.shards_known()
+        ));
+        outcome
+    }
+
+    fn print(&self, context: &Context, batch: &Batch, totals: &mut Totals) -> Result<(), CliError> {
+        let mut text = Vec::new();
+        for record in &batch.records {
+            if self.count.is_some_and(|count| totals.records >= count) {
+                break;
+            }
+            let data = record.bytes().unwrap_or_default();
+            totals.records += 1;
+            totals.bytes += u64::try_from(data.len()).unwrap_or(0);
+            match context.format {
+                Format::Json => text.extend(as_json(&batch.shard, record).into_bytes()),
+                Format::Table => {
+                    push_formatted(&mut text, &self.format, &batch.shard, record, &data)
+                }
+            }
+            text.push(b'\n');
+        }
+        output::data_bytes(&text)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Totals {
+    records: u64,
+    bytes: u64,
+}
+
+fn as_json(shard: &str, record: &Record) -> String {
+    json!({
+        "ShardId": shard,
+        "SequenceNumber": record.sequence_number,
+        "ApproximateArrivalTimestamp": record.approximate_arrival_timestamp,
+        "PartitionKey": record.partition_key,
+        "Data": record.data,
+    })
+    .to_string()
+}
+
+fn push_formatted(text: &mut Vec<u8>, format: &str, shard: &str, record: &Record, data: &[u8]) {
+    let mut characters = format.chars();
+    while let Some(character) = characters.next() {
+        if character != '%' && character != '\\' {
+            text.extend(character.encode_utf8(&mut [0; 4]).as_bytes());
+            continue;
+        }
+        match (character, characters.next()) {
+            ('%', Some('t')) => text.extend(output::iso_time(record.arrival_ms()).into_bytes()),
+            ('%', Some('h')) => text.extend(shard.as_bytes()),
+            ('%', Some('s')) => text.extend(record.sequence_number.as_bytes()),
+            ('%', Some('k')) => text.extend(record.partition_key.as_bytes()),
+            ('%', Some('v')) => text.extend(data),
+            ('%', Some('b')) => text.extend(record.data.as_bytes()),
+            ('\\', Some('n')) => text.push(b'\n'),
+            ('\\', Some('t')) => text.push(b'\t'),
+            ('%', Some('%')) => text.push(b'%'),
+            (other, next) => {
+                text.extend(other.encode_utf8(&mut [0; 4]).as_bytes());
+                if let Some(next) = next {
+                    text.extend(next.encode_utf8(&mut [0; 4]).as_bytes());
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn starting_points_are_read_as_written() {
+        let number = "49590338271490256608559692538361571095921975989136588898";
+        let sequence = SequenceNumber::parse(number).expect("a good number");
+        let cases = [
+            ("horizon", Ok(Start::At(From::Horizon))),
+            ("latest", Ok(Start::At(From::Latest))),
+            ("5m", Ok(Start::AgoMs(300_000))),
+            ("90s", Ok(Start::AgoMs(90_000))),
+            ("1970-01-01T00:00:01Z", Ok(Start::At(From::TimeMs(1000)))),
+            (number, Ok(Start::At(From::Sequence(sequence)))),
+            ("yesterday", Err(())),
+            ("5", Err(())),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(text.parse::<Start>().map_err(drop), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_format_prints_each_part() {
+        let record = Record {
+            sequence_number: "7".to_owned(),
+            approximate_arrival_timestamp: 1.5,
+            data: "aGk=".to_owned(),
+            partition_key: "k".to_owned(),
+        };
+        let mut text = Vec::new();
+        push_formatted(
+            &mut text,
+            r"%t|%h|%s|%k|%v|%b|100%%\t%x",
+            "s0",
+            &record,
+            b"hi",
+        );
+        assert_eq!(
+            String::from_utf8_lossy(&text),
+            "1970-01-01T00:00:01.500Z|s0|7|k|hi|aGk=|100%\t%x"
+        );
+    }
+}

@@ -1,0 +1,349 @@
+//! `ana up`: a whole cluster on this machine, three zones of child processes and a front door.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ana_env::runtime::Tasks;
+use ana_env::{Listener, time};
+use serde_json::json;
+use tokio::sync::watch;
+
+use super::Context;
+use crate::cluster::front_door::FrontDoor;
+use crate::cluster::health::keep_checking;
+use crate::cluster::layout::{self, Layout, Shape};
+use crate::cluster::lock::{DirLock, LockError};
+use crate::cluster::roster::Roster;
+use crate::cluster::supervisor::{Handle, NodeState, Supervisor};
+use crate::cluster::supervisor_api::{About, SupervisorApi};
+use crate::config::{LimitsSetting, NodeConfig};
+use crate::error::{CliError, Exit};
+use crate::output::{self, Format};
+use crate::signals::EndSignals;
+
+/// Start a whole cluster on this machine: three zones, one address; Ctrl-C stops it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The nodes are child processes on loopback; a node that dies stays down until `ana node start`.
+The data directory holds everything: plan, settings, data and logs. Started again on it, the
+cluster goes on with the same data. Without --data-dir it is $XDG_DATA_HOME/anabranch, or
+~/.local/share/anabranch.
+
+Examples:
+  ana up
+  ana up --data-dir /tmp/try --port 5000
+  ana up --single --limits off           one node, no shard limits: for quick tests")]
+pub(super) struct Up {
+    /// Nodes in each of the three zones.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=32))]
+    nodes_per_zone: Option<u32>,
+    /// Where everything is kept.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// The port of the front door; 0 takes a free one.
+    #[arg(long, default_value = "4567")]
+    port: u16,
+    /// AWS's per-shard limits.
+    #[arg(long, value_enum, default_value = "aws")]
+    limits: LimitsSetting,
+    /// One node in one zone.
+    #[arg(long, conflicts_with = "nodes_per_zone")]
+    single: bool,
+    /// How long streams show CREATING, UPDATING and DELETING at least, milliseconds.
+    #[arg(long, value_name = "MS", default_value = "200")]
+    transition_ms: u64,
+    /// What the nodes write to their logs.
+    #[arg(long, value_name = "FILTER", default_value = "info")]
+    log_level: String,
+}
+
+/// Nodes must answer within this after the start.
+const READY_MAX: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Lines of a dead node's log that are shown.
+const LOG_LINES: usize = 12;
+
+impl Up {
+    pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let mut signals = EndSignals::take_over().map_err(|error| {
+            CliError::new(Exit::Failed, format!("cannot listen for Ctrl-C: {error}"))
+        })?;
+        raise_descriptor_limit();
+        let dir = self
+            .data_dir
+            .clone()
+            .unwrap_or_else(|| context.environment.data_dir());
+        let dir = std::path::absolute(&dir)
+            .map_err(|error| CliError::file("find the data directory", &dir, &error))?;
+        let made = context.env.disk.create_dir_all(&dir).await;
+        made.map_err(|error| CliError::file("create the data directory", &dir, &error))?;
+        let _lock = DirLock::take(&dir).map_err(|error| explain_lock(&error))?;
+        let listener = self.listen(context).await?;
+        let address = listener.local_addr();
+        let near = address
+            .rsplit_once(':')
+            .and_then(|(_, port)| port.parse().ok());
+        let near = near.filter(|_| self.port != 0);
+        let layout = Layout::open(&context.env, &dir, self.shape(), near).await?;
+        self.write_configs(context, &layout, &address).await?;
+        self.serve(context, layout, listener, &mut signals).await
+    }
+
+    fn shape(&self) -> Option<Shape> {
+        if self.single {
+            return Some(Shape::Single);
+        }
+        self.nodes_per_zone
+            .map(|nodes_per_zone| Shape::Zones { nodes_per_zone })
+    }
+
+    async fn listen(&self, context: &Context) -> Result<Box<dyn Listener>, CliError> {
+        let address = format!("127.0.0.1:{}", self.port);
+        context.env.net.listen(&address).await.map_err(|error| {
+            CliError::new(Exit::Failed, format!("cannot listen at {address}: {error}"))
+                .context("it is the address of the front door")
+                .advice("try: ana status (is a cluster running already?), or another --port")
+        })
+    }
+
+    async fn write_configs(
+        &self,
+        context: &Context,
+        layout: &Layout,
+        front_door: &str,
+    ) -> Result<(), CliError> {
+        let disk = context.env.disk.as_ref();
+        let dir = layout.config_dir();
+        let failed = |error| CliError::file("write the nodes' settings", &dir, &error);
+        disk.create_dir_all(&dir).await.map_err(failed)?;
+        disk.create_dir_all(&layout.log_dir())
+            .await
+            .map_err(failed)?;
+        for node in layout.nodes() {
+            let data_dir = layout.node_dir(node.id);
+            let mut config = NodeConfig::new(node, data_dir, layout.nodes().to_vec());
+            config.limits = self.limits;
+            config.transition_ms = self.transition_ms;
+            config.log_level.clone_from(&self.log_level);
+            config.supervisor = Some(front_door.to_owned());
+            config.check().map_err(|error| {
+                CliError::new(Exit::Usage, error.to_string()).advice("try: ana up --help")
+            })?;
+            let text = config.to_toml().into();
+            layout::save(disk, &dir, &Layout::config_name(node.id), text)
+                .await
+                .map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Runs the cluster until a signal comes.
+    ///
+    /// The supervisor is polled here, on the main thread, because children die with the thread
+    /// that started them.
+    async fn serve(
+        &self,
+        context: &Context,
+        layout: Layout,
+        listener: Box<dyn Listener>,
+        signals: &mut EndSignals,
+    ) -> Result<Exit, CliError> {
+        let exe = std::env::current_exe().map_err(|error| {
+            CliError::new(
+                Exit::Failed,
+                format!("cannot find this program's file: {error}"),
+            )
+        })?;
+        let endpoint = format!("http://{}", listener.local_addr());
+        let roster = Arc::new(Roster::new(layout.nodes()));
+        let (supervisor, handle) = Supervisor::new(exe, layout.clone(), Arc::clone(&roster));
+        let about = About {
+            endpoint,
+            data_dir: layout.dir().display().to_string(),
+        };
+        let api = SupervisorApi::new(handle.clone(), about.clone());
+        let tasks = Tasks::new();
+        let door = FrontDoor::new(context.env.clone(), Arc::clone(&roster), api);
+        tasks.spawn(door.serve(listener));
+        tasks.spawn(keep_checking(context.env.clone(), roster));
+
+        let (end, ended) = watch::channel(false);
+        let processes = supervisor.run(until_true(ended));
+        let life = self.live(context, &layout, &about, &handle, signals);
+        let life = async {
+            let outcome = life.await;
+            if outcome.is_ok() {
+                output::say("stopping");
+            }
+            if end.send(true).is_err() {
+                // The supervisor has ended by itself; its outcome tells why.
+            }
+            outcome
+        };
+        let (processes, life) = futures::join!(processes, life);
+        tasks.shutdown().await;
+        if let Err(why) = processes {
+            return Err(CliError::new(Exit::Failed, why)
+                .context(format!("data directory {}", layout.dir().display())));
+        }
+        life?;
+        output::say("stopped; the data is kept");
+        Ok(Exit::Ok)
+    }
+
+    async fn live(
+        &self,
+        context: &Context,
+        layout: &Layout,
+        about: &About,
+        handle: &Handle,
+        signals: &mut EndSignals,
+    ) -> Result<(), CliError> {
+        tokio::select! {
+            biased;
+            () = signals.next() => return Ok(()),
+            ready = wait_until_ready(context, layout, handle) => ready?,
+        }
+        self.greet(context, layout, about, handle)?;
+        signals.next().await;
+        Ok(())
+    }
+
+    fn greet(
+        &self,
+        context: &Context,
+        layout: &Layout,
+        about: &About,
+        handle: &Handle,
+    ) -> Result<(), CliError> {
+        let status = format!("{}/_ana/status", about.endpoint);
+        if context.format == Format::Json {
+            let document = json!({
+                "endpoint": about.endpoint,
+                "status": status,
+                "data_dir": about.data_dir,
+                "pid": std::process::id(),
+                "nodes": handle.nodes(),
+            });
+            return output::line(&document.to_string());
+        }
+        let zones: std::collections::BTreeSet<&str> = layout
+            .nodes()
+            .iter()
+            .map(|node| node.zone.as_str())
+            .collect();
+        let ana = program_name();
+        let at = if self.port == 4567 {
+            String::new()
+        } else {
+            format!(" --endpoint {}", about.endpoint)
+        };
+        output::data(&format!(
+            "Anabranch is up: {} nodes, zones {}.\n\n\
+             \x20 endpoint  {}\n\
+             \x20 status    {status}\n\
+             \x20 data      {}\n\n\
+             Try in another terminal:\n\n\
+             \x20 {ana}{at} stream create orders --shards 4 --wait\n\
+             \x20 {ana}{at} put orders -k alice 'hello'\n\
+             \x20 eval $({ana}{at} env); aws kinesis list-streams\n\n\
+             Ctrl-C stops everything; the data is kept.\n",
+            layout.nodes().len(),
+            zones.into_iter().collect::<Vec<_>>().join(", "),
+            about.endpoint,
+            about.data_dir,
+        ))
+    }
+}
+
+async fn until_true(mut value: watch::Receiver<bool>) {
+    if value.wait_for(|value| *value).await.is_err() {
+        // The sender has gone: that is an end too.
+    }
+}
+
+/// Waits until every node answers; tells the progress.
+async fn wait_until_ready(
+    context: &Context,
+    layout: &Layout,
+    handle: &Handle,
+) -> Result<(), CliError> {
+    let began = context.env.clock.elapsed();
+    let mut told = None;
+    loop {
+        let nodes = handle.nodes();
+        let up = nodes
+            .iter()
+            .filter(|node| node.state == NodeState::Up)
+            .count();
+        if told != Some(up) {
+            output::say(&format!("{up} of {} nodes up", nodes.len()));
+            told = Some(up);
+        }
+        if up == nodes.len() {
+            return Ok(());
+        }
+        let dead = nodes
+            .iter()
+            .find(|node| node.starts > 0 && node.state == NodeState::Down);
+        if let Some(node) = dead {
+            let log = layout.log_file(node.id);
+            let tail = last_lines(&log);
+            return Err(
+                CliError::new(Exit::Failed, format!("node {} {}", node.id, node.reason))
+                    .context(format!("its log, {}, ends with:\n{tail}", log.display()))
+                    .advice("try: another --data-dir, or mend what the log says"),
+            );
+        }
+        if context.env.clock.elapsed().saturating_sub(began) > READY_MAX {
+            let what = format!(
+                "{up} of {} nodes up after {} s",
+                nodes.len(),
+                READY_MAX.as_secs()
+            );
+            return Err(CliError::new(Exit::TimedOut, what)
+                .context(format!("logs: {}", layout.log_dir().display())));
+        }
+        time::sleep(LOOK_EVERY).await;
+    }
+}
+
+fn last_lines(path: &Path) -> String {
+    let text = match std::fs::read(path) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) => return format!("    ({error})"),
+    };
+    let lines: Vec<&str> = text.lines().collect();
+    let first = lines.len().saturating_sub(LOG_LINES);
+    lines
+        .iter()
+        .skip(first)
+        .map(|line| format!("    {line}"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// How the person called us, when it was by a path; else the plain name.
+fn program_name() -> String {
+    std::env::args()
+        .next()
+        .filter(|name| name.contains('/'))
+        .unwrap_or_else(|| "ana".to_owned())
+}
+
+fn explain_lock(error: &LockError) -> CliError {
+    CliError::new(Exit::Failed, error.to_string())
+        .context("a data directory is used by one `ana up` at a time")
+        .advice("try: ana status (it is running already), or another --data-dir")
+}
+
+/// Two descriptors per proxied connection, and the nodes inherit the limit.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if setrlimit(Resource::Nofile, limit).is_err() {
+        // The old limit holds: fewer connections at once, nothing worse.
+    }
+}

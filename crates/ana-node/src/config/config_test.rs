@@ -1,0 +1,194 @@
+//! Every rule of the settings by an example that breaks it, and the example files of the repository.
+
+use super::*;
+
+const GOOD: &str = r#"
+node_id = 1
+zone = "a"
+data_dir = "/data"
+api = "0.0.0.0:4567"
+peer = "0.0.0.0:4667"
+
+[[members]]
+id = 1
+zone = "a"
+api = "10.0.0.1:4567"
+peer = "10.0.0.1:4667"
+
+[[members]]
+id = 2
+zone = "b"
+api = "10.0.0.2:4567"
+peer = "10.0.0.2:4667"
+"#;
+
+/// A piece of the good settings, what to put in its place, how the refusal begins.
+const BROKEN: &[(&str, &str, &str)] = &[
+    ("node_id = 1\n", "node_id = 0\n", "node_id: at least 1"),
+    ("zone = \"a\"\ndata", "zone = \"A!\"\ndata", "zone: "),
+    (
+        "zone = \"a\"\ndata",
+        "zone = \"b\"\ndata",
+        "zone: b here, a among the members",
+    ),
+    (
+        "data_dir = \"/data\"",
+        "data_dir = \"\"",
+        "data_dir: must not be empty",
+    ),
+    (
+        "api = \"0.0.0.0:4567\"",
+        "api = \"4567\"",
+        "api: \"4567\" is not host:port",
+    ),
+    ("id = 2\n", "id = 1\n", "members.id: 1 is there twice"),
+    (
+        "10.0.0.2:4667",
+        "10.0.0.1:4667",
+        "members.peer: 10.0.0.1:4667 is there twice",
+    ),
+    (
+        "10.0.0.2:4567",
+        "0.0.0.0:4567",
+        "members.api: 0.0.0.0:4567 cannot be reached",
+    ),
+    (
+        "node_id = 1\n",
+        "node_id = 3\n",
+        "api: 0.0.0.0:4567 cannot be reached",
+    ),
+    (
+        "node_id = 1\n",
+        "node_id = 1\naccount = \"12\"\n",
+        "account: ",
+    ),
+    (
+        "node_id = 1\n",
+        "node_id = 1\ntransition_ms = 60001\n",
+        "transition_ms: ",
+    ),
+    (
+        "node_id = 1\n",
+        "node_id = 1\nlog.segment_bytes = 1\n",
+        "log.segment_bytes: ",
+    ),
+    (
+        "node_id = 1\n",
+        "node_id = 1\nretention_hour_ms = 0\n",
+        "retention_hour_ms: ",
+    ),
+    (
+        "node_id = 1\n",
+        "node_id = 1\ntrim.check_ms = 0\n",
+        "trim.check_ms: ",
+    ),
+    (
+        "node_id = 1\n",
+        "node_id = 1\nraft.heartbeat_ms = 0\n",
+        "raft.heartbeat_ms: ",
+    ),
+    (
+        "node_id = 1\n",
+        "node_id = 1\nraft.heartbeat_ms = 500\n",
+        "raft.election_min_ms: ",
+    ),
+    (
+        "node_id = 1\n",
+        "node_id = 1\nraft.election_max_ms = 700\n",
+        "raft.election_max_ms: ",
+    ),
+];
+
+#[test]
+fn defaults_fill_what_is_left_out() {
+    let config = NodeConfig::parse(GOOD).expect("good settings");
+    assert_eq!(config.account, "000000000000");
+    assert_eq!(config.region, "us-east-1");
+    assert_eq!(config.limits, LimitsSetting::Aws);
+    assert_eq!(config.raft.election_max_ms, 1500);
+    assert_eq!(config.log.segment_bytes, 64 << 20);
+    assert_eq!(config.this_member().api, "10.0.0.1:4567");
+}
+
+#[test]
+fn settings_survive_being_written() {
+    let config = NodeConfig::parse(GOOD).expect("good settings");
+    assert_eq!(
+        NodeConfig::parse(&config.to_toml()).expect("what we write we read"),
+        config
+    );
+}
+
+#[test]
+fn each_broken_rule_names_its_key() {
+    for (from, to, expected) in BROKEN {
+        assert!(GOOD.contains(from), "{from}");
+        let error = NodeConfig::parse(&GOOD.replacen(from, to, 1))
+            .expect_err(to)
+            .to_string();
+        assert!(error.starts_with(expected), "{to}: {error}");
+    }
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_name() {
+    for (key, text) in [
+        ("transition", format!("transition = 5\n{GOOD}")),
+        (
+            "colour",
+            GOOD.replacen("id = 2\n", "id = 2\ncolour = 1\n", 1),
+        ),
+        ("hearbeat_ms", format!("raft.hearbeat_ms = 5\n{GOOD}")),
+    ] {
+        let error = NodeConfig::parse(&text).expect_err("unknown").to_string();
+        assert!(error.contains(key), "{error}");
+    }
+}
+
+#[test]
+fn the_data_dir_follows_the_environment() {
+    let environment = |pairs: &[(&str, &str)]| {
+        Environment::from(|name| {
+            pairs
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| OsString::from(value))
+        })
+    };
+    let cases: [(&[(&str, &str)], &str); 4] = [
+        (&[("XDG_DATA_HOME", "/x"), ("HOME", "/h")], "/x/anabranch"),
+        (
+            &[("XDG_DATA_HOME", "relative"), ("HOME", "/h")],
+            "/h/.local/share/anabranch",
+        ),
+        (&[("HOME", "/h")], "/h/.local/share/anabranch"),
+        (&[], "anabranch-data"),
+    ];
+    for (pairs, expected) in cases {
+        assert_eq!(environment(pairs).data_dir(), PathBuf::from(expected));
+    }
+    assert!(environment(&[("NO_COLOR", "1")]).no_color);
+    assert!(!environment(&[("NO_COLOR", "")]).no_color);
+}
+
+#[test]
+fn the_example_files_are_good_and_agree() {
+    let files = [
+        include_str!("../../../../cluster/zone-a.toml"),
+        include_str!("../../../../cluster/zone-b.toml"),
+        include_str!("../../../../cluster/zone-c.toml"),
+    ];
+    let configs: Vec<NodeConfig> = files
+        .iter()
+        .map(|text| NodeConfig::parse(text).expect("a good example"))
+        .collect();
+    for config in &configs {
+        assert_eq!(
+            config.members, configs[0].members,
+            "the same list on every node"
+        );
+    }
+    let zones: Vec<&str> = configs.iter().map(|config| config.zone.as_str()).collect();
+    assert_eq!(zones, ["a", "b", "c"]);
+    NodeConfig::parse(include_str!("../../../../cluster/single.toml")).expect("a good example");
+}

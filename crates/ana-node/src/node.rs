@@ -1,0 +1,221 @@
+//! A whole node: the layers joined, from the log up to the listener for clients.
+//!
+//! ```text
+//!   clients -> gateway -> service, admin -> router -> groups -> log, disk
+//!                                             ^
+//!   peers ---> peer server -------------------'
+//! ```
+//! Must stay true:
+//! - no process globals, no real time, no threads: simulations start many of these in one process;
+//! - everything that runs was spawned inside the caller's `ana_env::runtime::scope`;
+//! - the layers end in the order from clients down, so that nothing is asked of what has ended.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ana_env::Env;
+use ana_env::runtime::Tasks;
+use ana_gateway::{Gateway, GatewayConfig};
+use ana_log::LogConfig;
+use ana_raft::{CheckpointStore, GroupError, Groups, PeerServer, Peers, RaftNodeConfig};
+use ana_router::{Limits, Member, Router, RouterConfig};
+use ana_types::{AccountId, KinesisError, NameError, NodeId, Region, Zone};
+use tokio::sync::watch;
+
+use crate::admin::NodeAdmin;
+use crate::config::{ConfigError, LimitsSetting, MemberConfig, NodeConfig};
+use crate::service::NodeService;
+
+/// A running node. It ends with [`Node::shutdown`]; dropping it cuts everything off.
+#[derive(Debug)]
+pub struct Node {
+    router: Router,
+    groups: Groups,
+    peers: Peers,
+    peer_server: PeerServer,
+    gateway: Tasks,
+    end_gateway: watch::Sender<bool>,
+    api_addr: String,
+}
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The settings are wrong.
+    #[error("settings: {0}")]
+    Config(#[from] ConfigError),
+    /// A name in the settings is not possible.
+    #[error("settings: {0}")]
+    Name(#[from] NameError),
+    /// It cannot listen.
+    #[error("cannot listen at {address}: {source}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// The cause.
+        source: io::Error,
+    },
+    /// A directory cannot be made.
+    #[error("data directory: {0}")]
+    DataDir(io::Error),
+    /// The replicas cannot be opened.
+    #[error("replicas: {0}")]
+    Groups(#[from] GroupError),
+    /// The router cannot start.
+    #[error("router: {0}")]
+    Router(KinesisError),
+}
+
+impl Node {
+    /// Starts a node on the world of `env`.
+    ///
+    /// It answers at once, with 503 until the cluster is founded and known here.
+    ///
+    /// # Errors
+    /// When the settings are wrong, the data cannot be opened, or an address is taken.
+    pub async fn start(
+        env: Env,
+        config: NodeConfig,
+        checkpoints: Arc<dyn CheckpointStore>,
+    ) -> Result<Node, NodeError> {
+        config.check()?;
+        let router_config = router_config(&config)?;
+        env.disk
+            .create_dir_all(&config.data_dir)
+            .await
+            .map_err(NodeError::DataDir)?;
+        let api = listen(&env, &config.api).await?;
+        let peer = listen(&env, &config.peer).await?;
+
+        let peers = Peers::new(env.clone(), NodeId(config.node_id));
+        for member in &config.members {
+            peers.set(member.node_id(), member.peer.clone());
+        }
+        let raft = raft_config(&config)?;
+        let groups = Groups::start(env.clone(), raft, checkpoints, peers.clone()).await?;
+        let router = Router::new(env.clone(), groups.clone(), peers.clone(), router_config);
+        let peer_server = groups.serve_peer(peer, router.call_handler());
+        router.start().await.map_err(NodeError::Router)?;
+
+        let api_addr = api.local_addr();
+        let rng = Arc::clone(&env.rng);
+        let service = Arc::new(NodeService::new(env, router.clone()));
+        let admin = Arc::new(NodeAdmin::new(router.clone(), config.supervisor.clone()));
+        let (end_gateway, ended) = watch::channel(false);
+        let gateway = Tasks::new();
+        let door = Gateway::new(rng, GatewayConfig::default(), service, admin);
+        gateway.spawn(door.serve(api, until_true(ended)));
+        tracing::info!(
+            node = config.node_id,
+            zone = config.zone,
+            api = api_addr,
+            "started"
+        );
+        Ok(Node {
+            router,
+            groups,
+            peers,
+            peer_server,
+            gateway,
+            end_gateway,
+            api_addr,
+        })
+    }
+
+    /// Where it listens for clients, with the real port.
+    pub fn api_addr(&self) -> &str {
+        &self.api_addr
+    }
+
+    /// Its router, for tests that look inside.
+    pub fn router(&self) -> &Router {
+        &self.router
+    }
+
+    /// Its replicas, for tests that look inside.
+    pub fn groups(&self) -> &Groups {
+        &self.groups
+    }
+
+    /// Ends the node in order: no new requests, requests under way answered, logs closed.
+    pub async fn shutdown(self) {
+        if self.end_gateway.send(true).is_err() {
+            // The gateway has ended already.
+        }
+        self.gateway.join().await;
+        self.router.shutdown().await;
+        self.peer_server.shutdown().await;
+        self.groups.shutdown().await;
+        self.peers.shutdown().await;
+        tracing::info!("ended");
+    }
+}
+
+async fn until_true(mut value: watch::Receiver<bool>) {
+    if value.wait_for(|value| *value).await.is_err() {
+        // The node was dropped: that is an end too.
+    }
+}
+
+async fn listen(env: &Env, address: &str) -> Result<Box<dyn ana_env::Listener>, NodeError> {
+    let failed = |source| NodeError::Listen {
+        address: address.to_owned(),
+        source,
+    };
+    env.net.listen(address).await.map_err(failed)
+}
+
+fn member(config: &MemberConfig) -> Result<Member, NameError> {
+    Ok(Member {
+        id: config.node_id(),
+        zone: Zone::new(&config.zone)?,
+        peer_addr: config.peer.clone(),
+        api_addr: config.api.clone(),
+    })
+}
+
+fn raft_config(config: &NodeConfig) -> Result<RaftNodeConfig, NameError> {
+    let zone = Zone::new(&config.zone)?;
+    let default = RaftNodeConfig::new(NodeId(config.node_id), zone, &config.data_dir);
+    let log = LogConfig {
+        segment_bytes: config.log.segment_bytes,
+        first_segment_bytes: default
+            .log
+            .first_segment_bytes
+            .min(config.log.segment_bytes),
+        cache_bytes: usize::try_from(config.log.cache_bytes).unwrap_or(usize::MAX),
+        ..default.log.clone()
+    };
+    Ok(RaftNodeConfig {
+        heartbeat_ms: config.raft.heartbeat_ms,
+        election_min_ms: config.raft.election_min_ms,
+        election_max_ms: config.raft.election_max_ms,
+        point_bytes: config.trim.point_bytes,
+        point_ms: config.trim.point_ms,
+        log,
+        ..default
+    })
+}
+
+fn router_config(config: &NodeConfig) -> Result<RouterConfig, NameError> {
+    Ok(RouterConfig {
+        this: member(&config.this_member())?,
+        pid: std::process::id(),
+        members: config
+            .members
+            .iter()
+            .map(member)
+            .collect::<Result<_, _>>()?,
+        account: AccountId::new(&config.account)?,
+        region: Region::new(&config.region)?,
+        limits: match config.limits {
+            LimitsSetting::Aws => Limits::Aws,
+            LimitsSetting::Off => Limits::Off,
+        },
+        transition_ms: config.transition_ms,
+        deadline: RouterConfig::DEADLINE,
+        trim_every: Duration::from_millis(config.trim.check_ms),
+        balance_every: RouterConfig::BALANCE_EVERY,
+    })
+}
