@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use ana_state::meta::StreamState;
 use ana_types::{AccountId, NodeId, Region, Zone};
 
 /// A node as the configuration of every node lists it.
@@ -46,6 +47,8 @@ pub struct RouterConfig {
     pub transition_ms: u64,
     /// How long one request may look for a leader; below the 5 s after which a 503 must have been given.
     pub deadline: Duration,
+    /// How long an "hour" of retention lasts, milliseconds: an hour, except where retention is to be seen in seconds.
+    pub retention_hour_ms: u64,
     /// How often leaders look whether their logs hold what is past its retention.
     pub trim_every: Duration,
     /// How often leaders look whether they stand where metadata prefers them.
@@ -53,10 +56,23 @@ pub struct RouterConfig {
 }
 
 impl RouterConfig {
+    /// A real hour.
+    pub const RETENTION_HOUR_MS: u64 = 3_600_000;
     /// Deadline of one request when nothing else is asked for: with answers and retries it stays under 5 s.
     pub const DEADLINE: Duration = Duration::from_secs(4);
     /// Interval of the trimmer.
     pub const TRIM_EVERY: Duration = Duration::from_secs(5);
     /// Interval of the balancer.
     pub const BALANCE_EVERY: Duration = Duration::from_secs(2);
+
+    /// How long records of a stream are served.
+    pub(crate) fn retention_ms(&self, stream: &StreamState) -> u64 {
+        u64::from(stream.retention_hours).saturating_mul(self.retention_hour_ms)
+    }
+
+    /// How much longer they are kept, against clocks that differ: a minute of each hour.
+    pub(crate) fn keep_ms(&self, stream: &StreamState) -> u64 {
+        self.retention_ms(stream)
+            .saturating_add(self.retention_hour_ms / 60)
+    }
 }

@@ -32,10 +32,6 @@ const STREAMS_AT_ONCE_MAX: usize = 32;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long one attempt at the steps of a stream may take.
 const ATTEMPT_WITHIN: Duration = Duration::from_secs(10);
-/// How often closed shards are looked through.
-const EXPIRE_EVERY: Duration = Duration::from_secs(30);
-/// A closed shard is kept this much longer than its retention, against clocks that differ.
-const EXPIRE_MARGIN_MS: u64 = 60_000;
 
 /// Streams that a task of this node works on.
 #[derive(Debug, Clone, Default)]
@@ -78,7 +74,7 @@ impl Drop for Taken {
 pub(crate) async fn run(context: Arc<Context>) {
     let busy = Busy::default();
     let mut changes = Changes::default();
-    let mut expire_at = Deadline::after(EXPIRE_EVERY);
+    let mut expire_at = Deadline::after(context.config.trim_every);
     loop {
         context.next_look(&mut changes, LOOK_EVERY).await;
         let Some(meta) = context.meta().ok().filter(Group::is_leader) else {
@@ -86,7 +82,7 @@ pub(crate) async fn run(context: Arc<Context>) {
         };
         start_tasks(&context, &meta, &busy);
         if expire_at.is_over() {
-            expire_at = Deadline::after(EXPIRE_EVERY);
+            expire_at = Deadline::after(context.config.trim_every);
             expire(&context, &meta).await;
         }
     }
@@ -209,7 +205,7 @@ async fn expire(context: &Context, meta: &Group) {
             .values()
             .filter(|it| it.status == StreamStatus::Active);
         active
-            .map(|it| (it.key, expired(it, now_ms)))
+            .map(|it| (it.key, expired(it, context.config.keep_ms(it), now_ms)))
             .filter(|(_, it)| !it.is_empty())
             .collect()
     });
@@ -220,8 +216,7 @@ async fn expire(context: &Context, meta: &Group) {
     }
 }
 
-fn expired(stream: &StreamState, now_ms: u64) -> BTreeMap<GroupId, Vec<ShardIndex>> {
-    let keep_ms = stream.retention_ms().saturating_add(EXPIRE_MARGIN_MS);
+fn expired(stream: &StreamState, keep_ms: u64, now_ms: u64) -> BTreeMap<GroupId, Vec<ShardIndex>> {
     let mut by_group: BTreeMap<GroupId, Vec<ShardIndex>> = BTreeMap::new();
     for info in stream.shards.values() {
         let over = info

@@ -71,7 +71,7 @@ async fn find(context: &Context, request: &ReadRequest, deadline: Deadline) -> A
     let look = |meta: &Metadata| {
         let stream = meta.stream_by_key(request.stream)?;
         let info = stream.shard(request.shard)?;
-        let retention_ms = stream.retention_ms();
+        let retention_ms = context.config.retention_ms(stream);
         Some(Place {
             name: stream.name.clone(),
             group: info.group,

@@ -21,8 +21,10 @@ use crate::streams::page_size;
 pub(crate) async fn list(context: &Context, request: ListShards) -> Answer<ShardPage> {
     let deadline = context.deadline();
     let page_size = page_size(request.max_results, LIST_SHARDS_PAGE);
+    let now_ms = context.now_ms();
+    let cutoff_ms =
+        |stream: &StreamState| now_ms.saturating_sub(context.config.retention_ms(stream));
     if let Some(position) = request.position {
-        let now_ms = context.now_ms();
         let page = context
             .look_now(deadline, |meta| {
                 let stream = meta.stream_by_key(position.stream)?;
@@ -31,7 +33,7 @@ pub(crate) async fn list(context: &Context, request: ListShards) -> Answer<Shard
                     position.filter,
                     Some(position.after),
                     page_size,
-                    now_ms,
+                    cutoff_ms(stream),
                 ))
             })
             .await?;
@@ -45,7 +47,6 @@ pub(crate) async fn list(context: &Context, request: ListShards) -> Answer<Shard
     let start = request.exclusive_start_shard.as_deref();
     let after = start.map(|text| parse_shard(text, &name)).transpose()?;
     let (filter, after) = check_filter(request.filter.as_ref(), after, &name)?;
-    let now_ms = context.now_ms();
     let created_s = request.stream_created_ms.map(|ms| ms / 1000);
     context
         .look_now(deadline, |meta| {
@@ -62,7 +63,7 @@ pub(crate) async fn list(context: &Context, request: ListShards) -> Answer<Shard
                     status,
                 });
             }
-            Ok(page(stream, filter, after, page_size, now_ms))
+            Ok(page(stream, filter, after, page_size, cutoff_ms(stream)))
         })
         .await?
 }
@@ -105,15 +106,16 @@ fn check_filter(
     Ok((checked, after))
 }
 
+/// One page; records that arrived before `cutoff_ms` are past their retention.
 fn page(
     stream: &StreamState,
     filter: CheckedFilter,
     after: Option<ShardIndex>,
     page_size: usize,
-    now_ms: u64,
+    cutoff_ms: u64,
 ) -> ShardPage {
     let listed: Vec<&ShardInfo> = stream.listed_shards().collect();
-    let rule = Rule::new(stream, &listed, filter, now_ms);
+    let rule = Rule::new(stream, &listed, filter, cutoff_ms);
     let mut chosen = listed
         .iter()
         .filter(|info| Some(info.shard) > after && rule.lists(info))
@@ -149,7 +151,7 @@ impl Rule {
         stream: &StreamState,
         listed: &[&ShardInfo],
         filter: CheckedFilter,
-        now_ms: u64,
+        cutoff_ms: u64,
     ) -> Self {
         let mut successors: BTreeMap<ShardIndex, u64> = BTreeMap::new();
         for child in listed {
@@ -160,10 +162,7 @@ impl Rule {
         }
         // The first shards are opened a moment after the stream was created: the horizon is not before them.
         let first = listed.iter().map(|info| info.created_ms).min().unwrap_or(0);
-        let horizon_ms = now_ms
-            .saturating_sub(stream.retention_ms())
-            .max(stream.created_ms)
-            .max(first);
+        let horizon_ms = cutoff_ms.max(stream.created_ms).max(first);
         Self {
             filter,
             horizon_ms,

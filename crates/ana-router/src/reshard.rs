@@ -135,7 +135,7 @@ pub(crate) async fn drive(context: &Context, plan: &Plan, deadline: Deadline) ->
         };
         context.command_again(parents_closed, deadline).await?;
         if !plan.is_local() {
-            closed = closed_now(context, plan.key, deadline).await?;
+            closed = closed_now(context, plan, deadline).await?;
         }
     }
     if !plan.is_local()
@@ -143,29 +143,27 @@ pub(crate) async fn drive(context: &Context, plan: &Plan, deadline: Deadline) ->
     {
         open_children(context, plan, closed, deadline).await?;
     }
-    let now_ms = context.now_ms();
-    context
-        .command_again(
-            MetaCommand::FinishReshard {
-                key: plan.key,
-                now_ms,
-            },
-            deadline,
-        )
-        .await?;
+    if let Some(first_child) = plan.reshard.first_child() {
+        let key = plan.key;
+        let finish = MetaCommand::FinishReshard { key, first_child };
+        context.command_again(finish, deadline).await?;
+    }
     tracing::info!(stream = %plan.name, "a reshard is finished");
     Ok(())
 }
 
-/// What the metadata says after ParentsClosed; none when another driver has finished in the meantime.
+/// What the metadata says after ParentsClosed; none when another driver has finished in the meantime, whatever
+/// reshard may have begun since.
 async fn closed_now(
     context: &Context,
-    key: StreamKey,
+    plan: &Plan,
     deadline: Deadline,
 ) -> Answer<Option<ReshardClosed>> {
     context
         .look_now(deadline, |meta| {
-            meta.stream_by_key(key)?.reshard()?.closed.clone()
+            let now = meta.stream_by_key(plan.key)?.reshard()?;
+            let is_same = now.first_child() == plan.reshard.first_child();
+            now.closed.clone().filter(|_| is_same)
         })
         .await
 }

@@ -12,9 +12,6 @@ use ana_raft::{Group, TrimTo};
 
 use crate::context::Context;
 
-/// Records are kept this much longer than promised, against clocks that differ.
-const MARGIN_MS: u64 = 60_000;
-
 /// Runs until the router shuts down.
 #[expect(clippy::infinite_loop, reason = "it ends with the router's tasks")]
 pub(crate) async fn run(context: Arc<Context>) {
@@ -23,27 +20,25 @@ pub(crate) async fn run(context: Arc<Context>) {
         ticks.tick().await;
         for group in context.groups.all() {
             if group.is_leader()
-                && let Some(retention_ms) = retention_ms(&context, &group)
+                && let Some(keep_ms) = keep_ms(&context, &group)
             {
-                trim(&context, &group, retention_ms).await;
+                trim(&context, &group, keep_ms).await;
             }
         }
     }
 }
 
-/// The retention of the group's stream; none for the metadata group and for groups this node does not know (yet).
-fn retention_ms(context: &Context, group: &Group) -> Option<u64> {
+/// How long the records of the group are kept; none for the metadata group and groups this node does not know (yet).
+fn keep_ms(context: &Context, group: &Group) -> Option<u64> {
     let looked = context.look(|meta| {
         let stream = meta.group(group.id())?.stream;
-        Some(meta.stream_by_key(stream)?.retention_ms())
+        Some(context.config.keep_ms(meta.stream_by_key(stream)?))
     });
     looked.ok().flatten()
 }
 
-async fn trim(context: &Context, group: &Group, retention_ms: u64) {
-    let before_ms = context
-        .now_ms()
-        .saturating_sub(retention_ms.saturating_add(MARGIN_MS));
+async fn trim(context: &Context, group: &Group, keep_ms: u64) {
+    let before_ms = context.now_ms().saturating_sub(keep_ms);
     if !group
         .points()
         .iter()

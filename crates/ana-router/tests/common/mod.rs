@@ -1,0 +1,309 @@
+//! Three nodes in one process: real groups, real connections on loopback, disks in memory.
+//!
+//! A node is stopped as by a power cut: its disk loses what was not synced before anything is told to end.
+
+#![allow(dead_code, reason = "each test uses its part")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ana_env::memory::{MemoryDisk, MemoryDiskOptions};
+use ana_env::net::Listener;
+use ana_env::{Env, runtime, time};
+use ana_raft::{Groups, MemoryCheckpoints, PeerServer, Peers, RaftNodeConfig};
+use ana_router::ops::{
+    DescribeStream, GetIterator, IteratorKind, IteratorPosition, PutEntry, PutRecords, ReadAnswer,
+    ReadRequest, StreamRef, StreamView,
+};
+use ana_router::{Answer, Limits, Member, Router, RouterConfig};
+use ana_types::{
+    AccountId, GroupId, KinesisError, NodeId, Region, SequenceNumber, ShardIndex, StreamStatus,
+    Zone,
+};
+use bytes::Bytes;
+
+/// Longer than anything here may take, so that a hang fails.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One node that runs.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) router: Router,
+    groups: Groups,
+    peers: Peers,
+    server: PeerServer,
+}
+
+/// All nodes, running or not.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    members: Vec<Member>,
+    limits: Limits,
+    disks: BTreeMap<NodeId, MemoryDisk>,
+    nodes: BTreeMap<NodeId, Node>,
+}
+
+/// Runs a test inside the scope that spawning needs.
+pub(crate) async fn scoped<F: Future<Output = ()>>(test: F) {
+    let _quiet = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_test_writer()
+        .try_init();
+    runtime::scope(7, Box::pin(test)).await;
+}
+
+impl Cluster {
+    /// Starts a node in each of `zones` zones and waits until the cluster is founded.
+    pub(crate) async fn start(zones: u64, limits: Limits) -> Self {
+        let mut listeners = BTreeMap::new();
+        let mut members = Vec::new();
+        for id in 1..=zones {
+            let listener = Env::real()
+                .net
+                .listen("127.0.0.1:0")
+                .await
+                .expect("a free port");
+            members.push(Member {
+                id: NodeId(id),
+                zone: Zone::new(&format!("z{id}")).expect("a zone"),
+                peer_addr: listener.local_addr(),
+                api_addr: format!("api-{id}"),
+            });
+            listeners.insert(NodeId(id), listener);
+        }
+        let disk = |id: u64| MemoryDisk::new(id, MemoryDiskOptions::default());
+        let disks = (1..=zones).map(|id| (NodeId(id), disk(id))).collect();
+        let mut cluster = Self {
+            members,
+            limits,
+            disks,
+            nodes: BTreeMap::new(),
+        };
+        for (id, listener) in listeners {
+            cluster.run(id, listener).await;
+        }
+        for node in cluster.nodes.values() {
+            assert!(
+                node.router.wait_ready(PATIENCE).await,
+                "the cluster is founded"
+            );
+        }
+        cluster
+    }
+
+    async fn run(&mut self, id: NodeId, listener: Box<dyn Listener>) {
+        let this = self
+            .members
+            .iter()
+            .find(|it| it.id == id)
+            .expect("a member")
+            .clone();
+        let disk = self.disks.get(&id).expect("a disk").clone();
+        let env = Env {
+            disk: Arc::new(disk),
+            ..Env::real()
+        };
+        let peers = Peers::new(env.clone(), id);
+        let config = RaftNodeConfig::new(id, this.zone.clone(), "/data");
+        let checkpoints = Arc::new(MemoryCheckpoints::default());
+        let groups = Groups::start(env.clone(), config, checkpoints, peers.clone())
+            .await
+            .expect("groups");
+        let config = RouterConfig {
+            this,
+            pid: 1,
+            members: self.members.clone(),
+            account: AccountId::default(),
+            region: Region::default(),
+            limits: self.limits,
+            transition_ms: 200,
+            deadline: RouterConfig::DEADLINE,
+            retention_hour_ms: RouterConfig::RETENTION_HOUR_MS,
+            trim_every: RouterConfig::TRIM_EVERY,
+            balance_every: Duration::from_millis(500),
+        };
+        let router = Router::new(env, groups.clone(), peers.clone(), config);
+        let server = groups.serve_peer(listener, router.call_handler());
+        router.start().await.expect("a router");
+        self.nodes.insert(
+            id,
+            Node {
+                router,
+                groups,
+                peers,
+                server,
+            },
+        );
+    }
+
+    /// Power cut.
+    pub(crate) async fn kill(&mut self, id: NodeId) {
+        let node = self.nodes.remove(&id).expect("a running node");
+        self.disks.get(&id).expect("a disk").crash();
+        node.server.shutdown().await;
+        node.router.shutdown().await;
+        node.groups.shutdown().await;
+        node.peers.shutdown().await;
+    }
+
+    /// Starts a killed node again on what its disk kept.
+    pub(crate) async fn restart(&mut self, id: NodeId) {
+        let address = self
+            .members
+            .iter()
+            .find(|it| it.id == id)
+            .expect("a member")
+            .peer_addr
+            .clone();
+        let listener = Env::real()
+            .net
+            .listen(&address)
+            .await
+            .expect("the port is free again");
+        self.run(id, listener).await;
+    }
+
+    /// The router of a node that runs.
+    pub(crate) fn router(&self, id: u64) -> &Router {
+        &self.nodes.get(&NodeId(id)).expect("a running node").router
+    }
+
+    /// Any router.
+    pub(crate) fn any(&self) -> &Router {
+        &self.nodes.values().next().expect("a running node").router
+    }
+
+    /// The leader of a group, waiting for it.
+    pub(crate) async fn leader(&self, group: GroupId) -> NodeId {
+        eventually("the group has a leader", async || {
+            let status = self.any().status().await;
+            status.groups.iter().find(|it| it.id == group)?.leader
+        })
+        .await
+    }
+}
+
+/// Asks again and again until there is an answer.
+pub(crate) async fn eventually<T>(what: &str, mut question: impl AsyncFnMut() -> Option<T>) -> T {
+    let until = time::now() + PATIENCE;
+    loop {
+        if let Some(answer) = question().await {
+            return answer;
+        }
+        assert!(time::now() < until, "not within {PATIENCE:?}: {what}");
+        time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Waits until a stream is ACTIVE.
+pub(crate) async fn active(router: &Router, name: &str) -> StreamView {
+    eventually("the stream is active", async || {
+        let view = describe(router, name).await.ok()?;
+        (view.status == StreamStatus::Active).then_some(view)
+    })
+    .await
+}
+
+/// DescribeStream.
+pub(crate) async fn describe(router: &Router, name: &str) -> Answer<StreamView> {
+    let request = DescribeStream {
+        stream: StreamRef::by_name(name),
+        ..DescribeStream::default()
+    };
+    router.describe_stream(request).await
+}
+
+/// A record whose data says what it is.
+pub(crate) fn entry(key: &str, data: &str) -> PutEntry {
+    PutEntry {
+        partition_key: key.to_owned(),
+        explicit_hash_key: None,
+        data: Bytes::from(data.to_owned()),
+    }
+}
+
+/// Puts records and expects every one to be acknowledged.
+pub(crate) async fn put_all(
+    router: &Router,
+    name: &str,
+    entries: Vec<PutEntry>,
+) -> Vec<(ShardIndex, SequenceNumber)> {
+    let request = PutRecords {
+        stream: StreamRef::by_name(name),
+        entries,
+    };
+    let results = router
+        .put_records(request)
+        .await
+        .expect("the request succeeds");
+    results
+        .into_iter()
+        .map(|it| {
+            it.map(|placed| (placed.shard, placed.sequence))
+                .expect("acknowledged")
+        })
+        .collect()
+}
+
+/// A position in a shard.
+pub(crate) async fn iterator(
+    router: &Router,
+    name: &str,
+    shard: ShardIndex,
+    kind: IteratorKind,
+) -> Answer<IteratorPosition> {
+    let request = GetIterator {
+        stream: StreamRef::by_name(name),
+        shard_id: shard.to_string(),
+        kind,
+        sequence: None,
+        timestamp_ms: None,
+    };
+    router.get_iterator(request).await
+}
+
+/// GetRecords, waiting out the limits.
+pub(crate) async fn read(router: &Router, at: IteratorPosition) -> Answer<ReadAnswer> {
+    let IteratorPosition {
+        stream,
+        shard,
+        position,
+    } = at;
+    loop {
+        let request = ReadRequest {
+            stream,
+            shard,
+            position,
+            limit: None,
+            arn: None,
+        };
+        match router.read(request).await {
+            Err(KinesisError::Throughput { .. }) => time::sleep(Duration::from_millis(100)).await,
+            other => return other,
+        }
+    }
+}
+
+/// Reads a shard from the trim horizon to the tip or its end: data of the records, and the last answer.
+pub(crate) async fn read_all(
+    router: &Router,
+    name: &str,
+    shard: ShardIndex,
+) -> (Vec<(SequenceNumber, String)>, ReadAnswer) {
+    let mut at = iterator(router, name, shard, IteratorKind::TrimHorizon)
+        .await
+        .expect("iterator");
+    let mut seen = Vec::new();
+    loop {
+        let mut answer = read(router, at).await.expect("a read");
+        for record in std::mem::take(&mut answer.records) {
+            let data = String::from_utf8(record.data.to_vec()).expect("our own text");
+            seen.push((record.sequence, data));
+        }
+        match answer.next {
+            Some(next) if answer.millis_behind > 0 || next == at.position => at.position = next,
+            _ => return (seen, answer),
+        }
+    }
+}
