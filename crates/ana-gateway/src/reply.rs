@@ -1,0 +1,153 @@
+//! Answers in HTTP: status, AWS's headers, body.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use ana_wire::{Fault, Response};
+use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_TYPE, HeaderMap};
+use http::{HeaderName, HeaderValue, StatusCode, Version};
+use hyper::body::{Body, Frame, SizeHint};
+
+use crate::exchange::Exchange;
+use crate::ids::RequestIds;
+use crate::service::AdminReply;
+
+/// Content type of requests and answers.
+pub(crate) const JSON_1_1: &str = "application/x-amz-json-1.1";
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+const ID_2: HeaderName = HeaderName::from_static("x-amz-id-2");
+
+/// How much of an answer is handed on at once: the exchange of a slow reader lasts as long as it reads.
+const PIECE_BYTES: usize = 256 * 1024;
+
+/// An answer before it is put into HTTP.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+    /// The connection cannot go on: the request was not read to its end.
+    close: bool,
+    with_id_2: bool,
+}
+
+impl Reply {
+    pub(crate) fn new(status: StatusCode, body: impl Into<Bytes>) -> Self {
+        let headers = HeaderMap::new();
+        Self {
+            status,
+            headers,
+            body: body.into(),
+            close: false,
+            with_id_2: true,
+        }
+    }
+
+    /// An operation's answer.
+    pub(crate) fn answer(response: &Response) -> Self {
+        Self::new(StatusCode::OK, ana_wire::encode_response(response)).of_type(JSON_1_1)
+    }
+
+    /// A refusal in JSON.
+    pub(crate) fn fault(fault: &Fault) -> Self {
+        let status =
+            StatusCode::from_u16(fault.http()).expect("faults have the statuses 400, 500 and 503");
+        Self::new(status, fault.body()).of_type(JSON_1_1)
+    }
+
+    /// A refusal in XML, as AWS answers what is no call of its protocol: no content type.
+    pub(crate) fn xml(status: StatusCode, body: &'static str) -> Self {
+        Self::new(status, body)
+    }
+
+    pub(crate) fn admin(reply: AdminReply) -> Self {
+        let status =
+            StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self::new(status, reply.body).of_type(reply.content_type)
+    }
+
+    pub(crate) fn of_type(self, content_type: &'static str) -> Self {
+        self.with(CONTENT_TYPE, HeaderValue::from_static(content_type))
+    }
+
+    pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    pub(crate) fn of_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    pub(crate) fn closing(mut self) -> Self {
+        self.close = true;
+        self
+    }
+
+    pub(crate) fn without_id_2(mut self) -> Self {
+        self.with_id_2 = false;
+        self
+    }
+
+    /// The HTTP response; `exchange` ends when the body has been handed on.
+    pub(crate) fn into_http(
+        self,
+        ids: RequestIds,
+        version: Version,
+        exchange: Exchange,
+    ) -> http::Response<ReplyBody> {
+        let body = ReplyBody {
+            left: self.body,
+            _exchange: exchange,
+        };
+        let mut response = http::Response::new(body);
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        let headers = response.headers_mut();
+        let request_id = HeaderValue::try_from(ids.request_id.to_string())
+            .expect("a UUID is a legal header value");
+        headers.insert(REQUEST_ID, request_id);
+        if self.with_id_2 {
+            headers.insert(ID_2, ids.id_2);
+        }
+        if self.close && version < Version::HTTP_2 {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+/// A body of known length, handed on in pieces.
+#[derive(Debug)]
+pub(crate) struct ReplyBody {
+    left: Bytes,
+    _exchange: Exchange,
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if self.left.is_empty() {
+            return Poll::Ready(None);
+        }
+        let length = self.left.len().min(PIECE_BYTES);
+        let piece = self.left.split_to(length);
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(u64::try_from(self.left.len()).unwrap_or(u64::MAX))
+    }
+}
