@@ -25,7 +25,7 @@ use crate::segment::{
     Base, FileName, Header, Previous, RESERVE_NAME, SET_ASIDE_PREFIX, Sealed, SegmentFile, Spare,
     classify,
 };
-use crate::state::Shared;
+use crate::state::{Active, Shared};
 use crate::writer::{Tail, begin};
 use crate::{Health, LogError, snapshot};
 
@@ -183,6 +183,7 @@ async fn recover_segments(shared: &Shared, ids: &[u64]) -> Result<Option<Tail>, 
     let healthy = shared.state().verdict == Health::Ok;
     if !healthy {
         show(shared, &found, &scanned);
+        show_newest(shared, newest, scanned);
         return Ok(None);
     }
     set_aside(shared, older)
@@ -302,6 +303,17 @@ fn show(shared: &Shared, found: &[Found], newest: &Scan) {
         state.purge_index(id.index);
     }
     state.recovered(first);
+}
+
+/// Lets what is whole of the newest segment be read although nothing may be written.
+fn show_newest(shared: &Shared, newest: &Found, scanned: Scan) {
+    shared.state().active = Some(Active {
+        segment: Arc::clone(&newest.file),
+        file: Arc::clone(&newest.handle),
+        index: scanned.index,
+        used: scanned.end,
+        size: scanned.end,
+    });
 }
 
 fn push_sealed(sealed: &mut VecDeque<Sealed>, file: &Arc<SegmentFile>, summary: Summary) {

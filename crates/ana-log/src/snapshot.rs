@@ -76,10 +76,16 @@ async fn write(shared: &Shared, index: u64, data: &Bytes) -> io::Result<()> {
     }
     disk.rename(&unfinished, &dir.join(&name)).await?;
     disk.sync_dir(dir).await?;
+    let mut others = false;
     for entry in disk.list(dir).await? {
         if matches!(classify(&entry.name), FileName::Snapshot(other) if other != index) {
             disk.remove_file(&dir.join(&entry.name)).await?;
+            others = true;
         }
+    }
+    // Otherwise one with a higher index could come back and count as the newest.
+    if others {
+        disk.sync_dir(dir).await?;
     }
     Ok(())
 }

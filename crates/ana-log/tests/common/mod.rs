@@ -1,5 +1,11 @@
 //! A log on a disk in memory, with time that passes only when everybody waits.
 
+#![allow(dead_code, reason = "each test uses a part of it")]
+
+pub(crate) mod image;
+pub(crate) mod model;
+pub(crate) mod trip;
+
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
