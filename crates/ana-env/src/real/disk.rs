@@ -229,3 +229,35 @@ fn write_zeros(file: &fs::File, len: u64) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_nothing_can_be_reserved_zeros_are_written() {
+        let file = tempfile::tempfile().expect("a file");
+        file.write_all_at(b"abc", 0).expect("written");
+        write_zeros(&file, 150_000).expect("room");
+        assert_eq!(file.metadata().expect("open").len(), 150_000);
+        let mut bytes = [1; 5];
+        file.read_exact_at(&mut bytes, 0).expect("read");
+        assert_eq!(&bytes, b"abc\0\0");
+        file.read_exact_at(&mut bytes, 149_995).expect("read");
+        assert_eq!(bytes, [0; 5]);
+        write_zeros(&file, 10).expect("long enough already");
+        assert_eq!(file.metadata().expect("open").len(), 150_000);
+    }
+
+    #[test]
+    fn a_used_up_quota_is_a_full_disk() {
+        let error = quota_is_full(Errno::DQUOT.into());
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        let error = quota_is_full(Errno::NOSPC.into());
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert_eq!(
+            quota_is_full(Errno::NOENT.into()).kind(),
+            io::ErrorKind::NotFound
+        );
+    }
+}
