@@ -5,12 +5,13 @@
 #![allow(dead_code, reason = "each test uses its part")]
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ana_env::memory::{MemoryDisk, MemoryDiskOptions};
 use ana_env::net::Listener;
-use ana_env::{Env, runtime, time};
+use ana_env::{Disk, Env, runtime, time};
 use ana_raft::{Groups, MemoryCheckpoints, PeerServer, Peers, RaftNodeConfig};
 use ana_router::ops::{
     DescribeStream, GetIterator, IteratorKind, IteratorPosition, PutEntry, PutRecords, ReadAnswer,
@@ -80,6 +81,11 @@ impl Cluster {
             disks,
             nodes: BTreeMap::new(),
         };
+        for disk in cluster.disks.values() {
+            // Whoever installs a node makes its directory.
+            disk.create_dir_all(Path::new("/data")).await.expect("made");
+            disk.sync_dir(Path::new("/")).await.expect("durable");
+        }
         for (id, listener) in listeners {
             cluster.run(id, listener).await;
         }
