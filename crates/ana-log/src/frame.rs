@@ -406,3 +406,6 @@ impl Head {
 pub(crate) fn range_is_intact(range: &[u8], sum: u32) -> bool {
     crc32c(range) == sum
 }
+
+#[cfg(test)]
+mod frame_test;

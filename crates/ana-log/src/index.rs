@@ -312,3 +312,6 @@ impl Summary {
         Some(summary)
     }
 }
+
+#[cfg(test)]
+mod index_test;

@@ -280,3 +280,6 @@ pub(crate) fn new_generation(before: u64, now_ms: u64) -> u64 {
         generation
     }
 }
+
+#[cfg(test)]
+mod segment_test;

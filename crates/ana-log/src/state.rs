@@ -28,8 +28,8 @@ use crate::{EntryId, Health, LogConfig, LogEntry, LogError, SegmentInfo};
 /// Appends up to this size still pass while the log is full: blank entries of a new leader,
 /// changes of membership, and the commands that trim. Bytes of frames.
 const SMALL_APPEND_BYTES: u64 = 8 << 10;
-/// Room that small appends leave to votes and purges, bytes.
-const CONTROL_RESERVE_BYTES: u64 = 16 << 10;
+/// Part of a segment that small appends leave to votes and purges.
+const CONTROL_PART: u64 = 16;
 
 /// What all parts of one log share.
 #[derive(Debug)]
@@ -338,16 +338,15 @@ impl State {
     }
 
     fn passes_when_full(&self, bytes: u64) -> bool {
-        let active = self.active.as_ref();
-        let room = active.map_or(0, |active| active.size.saturating_sub(active.used));
-        let spare = self
-            .spares
-            .iter()
-            .map(|spare| spare.bytes)
-            .max()
-            .unwrap_or(0);
-        let needed = self.queued_bytes + bytes + CONTROL_RESERVE_BYTES;
-        bytes <= SMALL_APPEND_BYTES && needed <= room.max(spare) && !self.pressure.writer_waits
+        let Some(active) = &self.active else {
+            return false;
+        };
+        let room = active.size.saturating_sub(active.used);
+        let spare = self.spares.iter().map(|spare| spare.bytes).max();
+        let needed = self.queued_bytes + bytes + active.size / CONTROL_PART;
+        bytes <= SMALL_APPEND_BYTES
+            && needed <= room.max(spare.unwrap_or(0))
+            && !self.pressure.writer_waits
     }
 
     /// Queues a truncation after `keep`, which is in the log, or of everything not purged.
