@@ -13,10 +13,10 @@ use std::time::Duration;
 use ana_env::time::timeout;
 use ana_raft::Group;
 use ana_state::meta::{ClusterSecret, Member as MetaMember};
-use ana_state::{MetaCommand, MetaReply};
+use ana_state::{MetaCommand, MetaReply, Metadata};
 use ana_types::NodeId;
 
-use crate::config::Member;
+use crate::config::{Member, RouterConfig};
 use crate::context::{Changes, Context};
 
 /// Voters of the metadata group at most.
@@ -44,16 +44,38 @@ pub(crate) async fn run(context: Arc<Context>) {
     loop {
         context.next_look(&mut changes, LOOK_EVERY).await;
         let Ok(meta) = context.meta() else { continue };
-        let is_founded = meta.meta(|meta| meta.cluster().is_some());
-        if !is_founded && meta.is_leader() {
-            propose(&context, founding(&context)).await;
-        } else if is_founded && !is_registered(&context, &meta) {
-            propose(
-                &context,
-                MetaCommand::RegisterNode(member(&context.config.this)),
-            )
-            .await;
+        match meta.meta(|meta| next_step(meta, &context.config)) {
+            Step::Found if meta.is_leader() => propose(&context, founding(&context)).await,
+            Step::Register => {
+                let this = member(&context.config.this);
+                propose(&context, MetaCommand::RegisterNode(this)).await;
+            }
+            Step::Found | Step::Nothing => {}
         }
+    }
+}
+
+/// What this node's membership needs, by what it knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// The cluster is to be founded, with this node among its founders.
+    Found,
+    /// The cluster does not know this node, or not by its address.
+    Register,
+    Nothing,
+}
+
+fn next_step(meta: &Metadata, config: &RouterConfig) -> Step {
+    let this = &config.this;
+    let is_founder = config.members.iter().any(|it| it.id == this.id);
+    let is_known = meta
+        .node(this.id)
+        .is_some_and(|it| it.peer_addr == this.peer_addr && it.api_addr == this.api_addr);
+    match (meta.cluster().is_some(), is_founder) {
+        (false, true) => Step::Found,
+        // A node that joins later sees nothing of the cluster before it is registered.
+        (false, false) | (true, _) if !is_known => Step::Register,
+        _ => Step::Nothing,
     }
 }
 
@@ -109,14 +131,6 @@ fn member(member: &Member) -> MetaMember {
         peer_addr: member.peer_addr.clone(),
         api_addr: member.api_addr.clone(),
     }
-}
-
-fn is_registered(context: &Context, meta: &Group) -> bool {
-    let this = &context.config.this;
-    meta.meta(|meta| {
-        meta.node(this.id)
-            .is_some_and(|it| it.peer_addr == this.peer_addr && it.api_addr == this.api_addr)
-    })
 }
 
 async fn propose(context: &Context, command: MetaCommand) {

@@ -421,3 +421,7 @@ question!(MetaIndex, 5, SMALL_BYTES_MAX, ReadIndex);
 question!(CommandShards, 6, SMALL_BYTES_MAX, ShardsAnswer);
 question!(Seal, 7, SMALL_BYTES_MAX, Sealed);
 question!(AskReport, 8, SMALL_BYTES_MAX, Report);
+
+#[cfg(test)]
+#[path = "messages/messages_test.rs"]
+mod messages_test;

@@ -31,6 +31,11 @@ pub(crate) async fn read(context: &Context, call: &Read) -> Result<Reading, Decl
             leader: group.leader(),
         });
     }
+    // Each read may hold 10 MiB; beyond the bound the caller tries again.
+    let _permit = context
+        .reads
+        .try_acquire()
+        .map_err(|_full| Decline::Overloaded)?;
     let key = (call.group, call.shard);
     let limited = context.config.limits == Limits::Aws;
     if limited
@@ -40,11 +45,6 @@ pub(crate) async fn read(context: &Context, call: &Read) -> Result<Reading, Decl
     {
         return Ok(Reading::Throttled);
     }
-    // Each read may hold 10 MiB; beyond the bound the caller tries again.
-    let _permit = context
-        .reads
-        .try_acquire()
-        .map_err(|_full| Decline::Overloaded)?;
     group.read_barrier().await?;
     let Some(reading) = collect(context, &group, call).await? else {
         return Ok(Reading::NoShard);

@@ -204,3 +204,42 @@ async fn one_node_is_a_cluster() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_joins_follows_the_metadata_and_carries_new_streams() {
+    scoped(async {
+        let mut cluster = Cluster::start(3, Limits::Off).await;
+        cluster
+            .router(1)
+            .create_stream(create("s", 3))
+            .await
+            .expect("created");
+        active(cluster.router(1), "s").await;
+        cluster.join(NodeId(4), "z1").await;
+        let through = cluster.router(4);
+        put_all(through, "s", vec![entry("k", "through a learner")]).await;
+        let shards = active(through, "s").await.shards;
+        let mut seen = Vec::new();
+        for info in shards {
+            seen.extend(read_all(through, "s", info.shard).await.0);
+        }
+        assert_eq!(seen.len(), 1);
+
+        // The new node carries least, so the next stream has a replica there.
+        through
+            .create_stream(create("t", 1))
+            .await
+            .expect("created");
+        let group = active(through, "t").await.shards[0].group;
+        let status = through.status().await;
+        let view = status
+            .groups
+            .iter()
+            .find(|it| it.id == group)
+            .expect("the group");
+        assert!(view.voters.contains(&NodeId(4)), "{:?}", view.voters);
+        assert_eq!(status.nodes.len(), 4);
+        put_all(cluster.router(2), "t", vec![entry("k", "v")]).await;
+    })
+    .await;
+}

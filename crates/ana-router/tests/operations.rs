@@ -74,12 +74,11 @@ async fn streams_live_and_die() {
         let stream = StreamRef::by_name("orders");
         let position = iterator(a, "orders", ShardIndex(0), IteratorKind::TrimHorizon).await;
         let position = position.expect("an iterator");
-        b.delete_stream(DeleteStream {
-            stream: stream.clone(),
+        let delete = DeleteStream {
+            stream,
             ..DeleteStream::default()
-        })
-        .await
-        .expect("deleted");
+        };
+        b.delete_stream(delete).await.expect("deleted");
         eventually("the stream is gone", async || {
             matches!(
                 describe(c, "orders").await,
@@ -428,4 +427,72 @@ async fn check_lineage(cluster: &Cluster, acknowledged: &BTreeSet<String>) {
     }
     let unique: BTreeSet<String> = seen.into_iter().collect();
     assert_eq!(&unique, acknowledged);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_past_its_retention_is_not_served_and_leaves_the_disk() {
+    scoped(async {
+        // 24 hours of 100 ms.
+        let cluster = Cluster::start_with(3, Limits::Off, 100).await;
+        let router = cluster.router(1);
+        router.create_stream(create("s", 1)).await.expect("created");
+        active(router, "s").await;
+        let old = (0..50).map(|i| entry("k", &format!("old {i}"))).collect();
+        put_all(router, "s", old).await;
+        assert_eq!(read_all(router, "s", ShardIndex(0)).await.0.len(), 50);
+        let shard_id = ShardIndex(0).to_string();
+        let new_starting_hash_key = (1_u128 << 127).to_string();
+        let stream = StreamRef::by_name("s");
+        let split = SplitShard {
+            stream: stream.clone(),
+            shard_id,
+            new_starting_hash_key,
+        };
+        router.split_shard(split).await.expect("begun");
+        active(router, "s").await;
+        eventually("the records are past their retention", async || {
+            let at = iterator(router, "s", ShardIndex(0), IteratorKind::TrimHorizon)
+                .await
+                .ok()?;
+            let answer = read(router, at).await.ok()?;
+            assert!(
+                answer.next.is_none(),
+                "the end of the parent is told all the same"
+            );
+            answer.records.is_empty().then_some(())
+        })
+        .await;
+        eventually("the closed shard is forgotten", async || {
+            let list = ListShards {
+                stream: stream.clone(),
+                ..ListShards::default()
+            };
+            let shards = router.list_shards(list).await.expect("a list").shards;
+            let gone = iterator(router, "s", ShardIndex(0), IteratorKind::TrimHorizon).await;
+            (shards.len() == 2 && matches!(gone, Err(KinesisError::ShardDoesNotExist { .. })))
+                .then_some(())
+        })
+        .await;
+        eventually("every replica's log is cut", async || {
+            put_all(router, "s", vec![entry("k", "new")]).await;
+            let status = router.status().await;
+            let group = status.groups.iter().find(|it| it.stream.is_some())?;
+            (group.replicas.len() == 3 && group.replicas.iter().all(|it| it.purged_index > 5))
+                .then_some(())
+        })
+        .await;
+        put_all(router, "s", vec![entry("k", "newest")]).await;
+        let mut texts = Vec::new();
+        for shard in [1, 2] {
+            texts.extend(
+                read_all(router, "s", ShardIndex(shard))
+                    .await
+                    .0
+                    .into_iter()
+                    .map(|it| it.1),
+            );
+        }
+        assert_eq!(texts.last().map(String::as_str), Some("newest"));
+    })
+    .await;
 }

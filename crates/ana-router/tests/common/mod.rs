@@ -41,6 +41,7 @@ pub(crate) struct Node {
 pub(crate) struct Cluster {
     members: Vec<Member>,
     limits: Limits,
+    retention_hour_ms: u64,
     disks: BTreeMap<NodeId, MemoryDisk>,
     nodes: BTreeMap<NodeId, Node>,
 }
@@ -57,6 +58,11 @@ pub(crate) async fn scoped<F: Future<Output = ()>>(test: F) {
 impl Cluster {
     /// Starts a node in each of `zones` zones and waits until the cluster is founded.
     pub(crate) async fn start(zones: u64, limits: Limits) -> Self {
+        Self::start_with(zones, limits, RouterConfig::RETENTION_HOUR_MS).await
+    }
+
+    /// The same, with hours of retention as short as a test likes.
+    pub(crate) async fn start_with(zones: u64, limits: Limits, retention_hour_ms: u64) -> Self {
         let mut listeners = BTreeMap::new();
         let mut members = Vec::new();
         for id in 1..=zones {
@@ -78,6 +84,7 @@ impl Cluster {
         let mut cluster = Self {
             members,
             limits,
+            retention_hour_ms,
             disks,
             nodes: BTreeMap::new(),
         };
@@ -98,6 +105,28 @@ impl Cluster {
         cluster
     }
 
+    /// Starts a node that the founders' configuration does not name.
+    pub(crate) async fn join(&mut self, id: NodeId, zone: &str) {
+        let listener = Env::real()
+            .net
+            .listen("127.0.0.1:0")
+            .await
+            .expect("a free port");
+        let this = Member {
+            id,
+            zone: Zone::new(zone).expect("a zone"),
+            peer_addr: listener.local_addr(),
+            api_addr: format!("api-{id}"),
+        };
+        self.disks
+            .insert(id, MemoryDisk::new(id.0, MemoryDiskOptions::default()));
+        self.run_as(this, listener).await;
+        assert!(
+            self.router(id.0).wait_ready(PATIENCE).await,
+            "it has joined"
+        );
+    }
+
     async fn run(&mut self, id: NodeId, listener: Box<dyn Listener>) {
         let this = self
             .members
@@ -105,13 +134,19 @@ impl Cluster {
             .find(|it| it.id == id)
             .expect("a member")
             .clone();
+        self.run_as(this, listener).await;
+    }
+
+    async fn run_as(&mut self, this: Member, listener: Box<dyn Listener>) {
+        let id = this.id;
         let disk = self.disks.get(&id).expect("a disk").clone();
         let env = Env {
             disk: Arc::new(disk),
             ..Env::real()
         };
         let peers = Peers::new(env.clone(), id);
-        let config = RaftNodeConfig::new(id, this.zone.clone(), "/data");
+        let mut config = RaftNodeConfig::new(id, this.zone.clone(), "/data");
+        config.point_ms = config.point_ms.min(self.retention_hour_ms);
         let checkpoints = Arc::new(MemoryCheckpoints::default());
         let groups = Groups::start(env.clone(), config, checkpoints, peers.clone())
             .await
@@ -125,8 +160,8 @@ impl Cluster {
             limits: self.limits,
             transition_ms: 200,
             deadline: RouterConfig::DEADLINE,
-            retention_hour_ms: RouterConfig::RETENTION_HOUR_MS,
-            trim_every: RouterConfig::TRIM_EVERY,
+            retention_hour_ms: self.retention_hour_ms,
+            trim_every: RouterConfig::TRIM_EVERY.min(Duration::from_millis(self.retention_hour_ms)),
             balance_every: Duration::from_millis(500),
         };
         let router = Router::new(env, groups.clone(), peers.clone(), config);
