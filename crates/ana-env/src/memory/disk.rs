@@ -53,7 +53,7 @@ pub enum Tear {
 pub struct MemoryDiskOptions {
     /// Bytes the disk holds, reserved ones included.
     pub capacity_bytes: u64,
-    /// The least time a sync takes.
+    /// The least time a sync takes. The runtime's timers round up to whole milliseconds.
     pub sync_min: Duration,
     /// The greatest time a sync takes.
     pub sync_max: Duration,
@@ -424,3 +424,5 @@ fn io_error() -> io::Error {
 
 #[cfg(test)]
 mod disk_test;
+#[cfg(test)]
+mod model_test;

@@ -17,8 +17,6 @@ use rustix::io::Errno;
 use crate::disk::{DirEntry, Disk, File, Open, Space};
 use crate::runtime;
 
-/// The most buffers one pwritev takes on Linux (`IOV_MAX`).
-const WRITE_BUFFERS_MAX: usize = 1024;
 /// Zeros written at a time where the file system cannot reserve.
 static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 
@@ -190,8 +188,8 @@ fn write_all_at(file: &fs::File, mut offset: u64, bufs: &[Bytes]) -> io::Result<
     // Drops leading empty buffers, so that a write of nothing ends at once.
     IoSlice::advance_slices(&mut rest, 0);
     while !rest.is_empty() {
-        let batch = rest.len().min(WRITE_BUFFERS_MAX);
-        match rustix::io::pwritev(file, &rest[..batch], offset) {
+        // rustix gives the system as many buffers as it takes in one call; the rest is next.
+        match rustix::io::pwritev(file, rest, offset) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(written) => {
                 offset += u64::try_from(written).expect("a length fits in 64 bits");
