@@ -43,8 +43,8 @@ impl NodeAdmin {
             ("GET", "/_ana/status") => self.status().await,
             ("GET", "/_ana/digest") => self.digest(query).await,
             ("POST", "/_ana/leader/transfer") => self.transfer(query).await,
-            ("GET" | "POST", _) => wrong(404, format!("{path} is not known")),
-            _ => wrong(405, format!("{method} is not offered")),
+            ("GET" | "POST", _) => wrong(404, &format!("{path} is not known")),
+            _ => wrong(405, &format!("{method} is not offered")),
         }
     }
 
@@ -62,7 +62,7 @@ impl NodeAdmin {
         let document = StatusDocument::new(status, endpoint, self.supervisor.clone());
         match serde_json::to_value(&document) {
             Ok(value) => (200, value),
-            Err(error) => wrong(500, error.to_string()),
+            Err(error) => wrong(500, &error.to_string()),
         }
     }
 
@@ -72,10 +72,10 @@ impl NodeAdmin {
             number(query, "from"),
             number(query, "upto"),
         ) else {
-            return wrong(400, "group, from and upto are needed".to_owned());
+            return wrong(400, "group, from and upto are needed");
         };
         let Some(held) = self.router.group(GroupId(group)) else {
-            return wrong(404, format!("this node has no replica of group {group}"));
+            return wrong(404, &format!("this node has no replica of group {group}"));
         };
         match digest::of_log(held.log(), from, upto).await {
             Ok(digest) => (
@@ -88,16 +88,16 @@ impl NodeAdmin {
                     "digest": digest.hex,
                 }),
             ),
-            Err(error) => wrong(500, format!("the log cannot be read: {error}")),
+            Err(error) => wrong(500, &format!("the log cannot be read: {error}")),
         }
     }
 
     async fn transfer(&self, query: &str) -> Answer {
         let (Some(group), Some(to)) = (number(query, "group"), number(query, "to")) else {
-            return wrong(400, "group and to are needed".to_owned());
+            return wrong(400, "group and to are needed");
         };
         let Some(held) = self.router.group(GroupId(group)) else {
-            return wrong(404, format!("this node has no replica of group {group}"));
+            return wrong(404, &format!("this node has no replica of group {group}"));
         };
         let leader = held.leader().map(|leader| leader.0);
         if !held.is_leader() {
@@ -106,12 +106,12 @@ impl NodeAdmin {
         }
         match held.transfer_leader(NodeId(to)).await {
             Ok(()) => (200, json!({ "group": group, "from": leader, "to": to })),
-            Err(error) => wrong(409, error.to_string()),
+            Err(error) => wrong(409, &error.to_string()),
         }
     }
 }
 
-fn wrong(status: u16, message: String) -> Answer {
+fn wrong(status: u16, message: &str) -> Answer {
     (status, json!({ "message": message }))
 }
 

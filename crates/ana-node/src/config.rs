@@ -61,7 +61,7 @@ pub struct NodeConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub supervisor: Option<String>,
     /// What is written to standard error: `error`, `warn`, `info`, `debug`, `trace`, or a filter
-    /// such as `info,ana_raft=debug`; `info`.
+    /// such as `info,ana_raft=debug`; `info,openraft=warn`.
     #[serde(default = "default_log_level")]
     pub log_level: String,
     /// Times of the consensus protocol.
@@ -182,7 +182,7 @@ fn default_retention_hour_ms() -> u64 {
 }
 
 fn default_log_level() -> String {
-    "info".to_owned()
+    "info,openraft=warn".to_owned()
 }
 
 /// Why settings cannot be used.

@@ -15,6 +15,7 @@ pub mod admin;
 pub mod error;
 pub mod output;
 pub mod signals;
+pub mod stdin;
 pub mod histogram;
 pub mod client;
 pub mod reading;

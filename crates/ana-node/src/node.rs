@@ -185,7 +185,7 @@ fn raft_config(config: &NodeConfig) -> Result<RaftNodeConfig, NameError> {
             .first_segment_bytes
             .min(config.log.segment_bytes),
         cache_bytes: usize::try_from(config.log.cache_bytes).unwrap_or(usize::MAX),
-        ..default.log.clone()
+        ..default.log
     };
     Ok(RaftNodeConfig {
         heartbeat_ms: config.raft.heartbeat_ms,
@@ -214,6 +214,7 @@ fn router_config(config: &NodeConfig) -> Result<RouterConfig, NameError> {
             LimitsSetting::Off => Limits::Off,
         },
         transition_ms: config.transition_ms,
+        retention_hour_ms: config.retention_hour_ms,
         deadline: RouterConfig::DEADLINE,
         trim_every: Duration::from_millis(config.trim.check_ms),
         balance_every: RouterConfig::BALANCE_EVERY,

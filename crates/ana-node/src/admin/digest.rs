@@ -2,8 +2,7 @@
 //!
 //! Read in pieces: the memory used does not depend on the range.
 
-use ana_log::error::LogError;
-use ana_log::{Log, LogEntry};
+use ana_log::{Log, LogEntry, LogError};
 use md5::{Digest as _, Md5};
 
 /// Payload read at once.

@@ -318,3 +318,6 @@ impl Handle {
         outcome.await.map_err(|_closed| gone())?
     }
 }
+
+#[cfg(test)]
+mod supervisor_test;

@@ -5,19 +5,20 @@ use std::time::Duration;
 
 use ana_env::time;
 use serde_json::json;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 
 use super::Context;
 use crate::client::Client;
 use crate::client::kinesis::{PutEntry, PutResult};
 use crate::error::{CliError, Exit};
 use crate::output::{self, Format};
+use crate::stdin::{self, Lines};
 
 /// Write records: one from the command line or a file, or one per line of standard input.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Each record is printed with its shard and sequence number once it is acknowledged: from then on it
-survives the loss of any one zone.
+survives the loss of any one zone. A record that a shard limit refuses is sent again later than its
+neighbours in the same request.
 
 Examples:
   ana put orders -k alice '{\"total\": 7}'
@@ -78,25 +79,21 @@ impl Put {
     async fn put_lines(&self, context: &Context, client: &Client) -> Result<Exit, CliError> {
         let failed = |error: std::io::Error| {
             CliError::new(Exit::Failed, format!("cannot read standard input: {error}"))
-                .advice("records are read as lines of UTF-8; for other data use --whole")
         };
-        let mut lines = BufReader::new(tokio::io::stdin()).lines();
+        let mut lines = Lines::start();
         let mut total = 0_u64;
-        loop {
-            let Some(first) = lines.next_line().await.map_err(failed)? else {
-                break;
-            };
+        while let Some(first) = lines.next().await {
+            let first = first.map_err(failed)?;
             let mut bytes = first.len();
-            let mut batch = vec![PutEntry::new(self.key_for_next(context), first.as_bytes())];
+            let mut batch = vec![PutEntry::new(self.key_for_next(context), &first)];
             // Take what is there already, but do not make a person's line wait for the next one.
             while batch.len() < BATCH_RECORDS && bytes < BATCH_BYTES {
-                let next = time::timeout(Duration::from_millis(5), lines.next_line()).await;
-                let Ok(next) = next else { break };
-                let Some(line) = next.map_err(failed)? else {
+                let Some(line) = lines.next_at_hand() else {
                     break;
                 };
+                let line = line.map_err(failed)?;
                 bytes += line.len();
-                batch.push(PutEntry::new(self.key_for_next(context), line.as_bytes()));
+                batch.push(PutEntry::new(self.key_for_next(context), &line));
             }
             self.put_all(context, client, &batch).await?;
             total += u64::try_from(batch.len()).unwrap_or(0);
@@ -105,8 +102,8 @@ impl Put {
         Ok(Exit::Ok)
     }
 
-    /// Sends until every record is acknowledged. Order per key holds: a refused record holds back
-    /// what follows.
+    /// Sends until every record is acknowledged. A refused record is sent again after those that
+    /// were taken.
     async fn put_all(
         &self,
         context: &Context,
@@ -177,12 +174,7 @@ async fn read_file(context: &Context, path: &std::path::Path) -> Result<Vec<u8>,
 }
 
 async fn read_stdin() -> Result<Vec<u8>, CliError> {
-    let mut data = Vec::new();
-    tokio::io::stdin()
-        .read_to_end(&mut data)
-        .await
-        .map_err(|error| {
-            CliError::new(Exit::Failed, format!("cannot read standard input: {error}"))
-        })?;
-    Ok(data)
+    stdin::read_all().await.map_err(|error| {
+        CliError::new(Exit::Failed, format!("cannot read standard input: {error}"))
+    })
 }

@@ -35,8 +35,6 @@ enum Wanted {
     Healthy,
 }
 
-/// A node waits a second for the reports of the others.
-const ANSWER_MAX: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 
 impl Status {

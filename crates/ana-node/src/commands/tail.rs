@@ -67,7 +67,7 @@ impl FromStr for Start {
         if let Some(ms) = parse_age(text) {
             return Ok(Start::AgoMs(ms));
         }
-        SequenceNumber::parse(text).map(|number| Start::At(From::Sequence(number))).map_err(|_| {
+        SequenceNumber::parse(text).map(|number| Start::At(From::Sequence(number))).map_err(|_not_a_number| {
             "use horizon, latest, a sequence number, a time such as 2026-11-22T10:00:00Z, or an \
              age such as 5m"
                 .to_owned()
@@ -148,7 +148,7 @@ impl Tail {
             match context.format {
                 Format::Json => text.extend(as_json(&batch.shard, record).into_bytes()),
                 Format::Table => {
-                    push_formatted(&mut text, &self.format, &batch.shard, record, &data)
+                    push_formatted(&mut text, &self.format, &batch.shard, record, &data);
                 }
             }
             text.push(b'\n');
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn starting_points_are_read_as_written() {
-        let number = "49590338271490256608559692538361571095921975989136588898";
+        let number = "49590338271490256608559692538361571095921575989136588898";
         let sequence = SequenceNumber::parse(number).expect("a good number");
         let cases = [
             ("horizon", Ok(Start::At(From::Horizon))),

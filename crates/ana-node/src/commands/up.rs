@@ -54,7 +54,7 @@ pub(super) struct Up {
     #[arg(long, value_name = "MS", default_value = "200")]
     transition_ms: u64,
     /// What the nodes write to their logs.
-    #[arg(long, value_name = "FILTER", default_value = "info")]
+    #[arg(long, value_name = "FILTER", default_value = "info,openraft=warn")]
     log_level: String,
 }
 

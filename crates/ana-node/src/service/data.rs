@@ -2,7 +2,7 @@
 
 use ana_router::Router;
 use ana_router::ops::{self, EntryError, Placed};
-use ana_types::{IteratorKind, KinesisError};
+use ana_types::KinesisError;
 use ana_wire::{
     ChildShard, Fault, GetRecordsInput, GetRecordsOutput, GetShardIteratorInput,
     GetShardIteratorOutput, PutRecordInput, PutRecordOutput, PutRecordsInput, PutRecordsOutput,
@@ -63,13 +63,7 @@ pub(super) async fn iterator(
     let request = ops::GetIterator {
         stream: stream_ref(input.stream),
         shard_id: input.shard_id,
-        kind: match input.kind {
-            IteratorKind::AtSequenceNumber => ops::IteratorKind::AtSequenceNumber,
-            IteratorKind::AfterSequenceNumber => ops::IteratorKind::AfterSequenceNumber,
-            IteratorKind::TrimHorizon => ops::IteratorKind::TrimHorizon,
-            IteratorKind::Latest => ops::IteratorKind::Latest,
-            IteratorKind::AtTimestamp => ops::IteratorKind::AtTimestamp,
-        },
+        kind: input.kind,
         sequence: input.starting_sequence_number,
         timestamp_ms: input.timestamp_ms,
     };

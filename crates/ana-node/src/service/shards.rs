@@ -1,7 +1,7 @@
 //! Shards: list, split, merge.
 
 use ana_router::{Router, ops};
-use ana_types::{KinesisError, SequenceNumber, ShardFilterKind, ShardInfo};
+use ana_types::{KinesisError, SequenceNumber, ShardInfo};
 use ana_wire::{
     ListShardsInput, ListShardsOutput, MergeShardsInput, Response, Shard, SplitShardInput,
 };
@@ -40,7 +40,7 @@ pub(super) async fn list(
         None => None,
     };
     let filter = input.shard_filter.map(|filter| ops::ShardFilter {
-        kind: filter_kind(filter.kind),
+        kind: filter.kind,
         shard_id: filter.shard_id,
         timestamp_ms: filter.timestamp_ms,
     });
@@ -63,17 +63,6 @@ pub(super) async fn list(
         shards,
         next_token,
     }))
-}
-
-fn filter_kind(kind: ShardFilterKind) -> ops::ShardFilterKind {
-    match kind {
-        ShardFilterKind::AfterShardId => ops::ShardFilterKind::AfterShardId,
-        ShardFilterKind::AtTrimHorizon => ops::ShardFilterKind::AtTrimHorizon,
-        ShardFilterKind::FromTrimHorizon => ops::ShardFilterKind::FromTrimHorizon,
-        ShardFilterKind::AtLatest => ops::ShardFilterKind::AtLatest,
-        ShardFilterKind::AtTimestamp => ops::ShardFilterKind::AtTimestamp,
-        ShardFilterKind::FromTimestamp => ops::ShardFilterKind::FromTimestamp,
-    }
 }
 
 pub(super) async fn split(
