@@ -282,3 +282,124 @@ mod marks_serde {
             .collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use expect_test::{Expect, expect};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn entry(index: u64, payload: EntryPayload<Proposal, u64, ()>) -> Entry {
+        Entry {
+            log_id: LogId {
+                leader_id: LeaderId {
+                    term: 3,
+                    node_id: 2,
+                },
+                index,
+            },
+            payload,
+        }
+    }
+
+    /// The layouts on disk. A change here is a change of format.
+    #[test]
+    fn small_values_lie_as_they_always_did() {
+        fn check(payload: EntryPayload<Proposal, u64, ()>, expect: &Expect) {
+            let stored = to_log(&entry(7, payload)).expect("encodes");
+            let hex: String = stored
+                .payload
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
+            expect.assert_eq(&format!("{} {hex}", stored.kind));
+        }
+        check(EntryPayload::Blank, &expect!["0 "]);
+        let voters = vec![BTreeSet::from([1, 2]), BTreeSet::from([3])];
+        let members = Membership::new_with_defaults(voters, [4]);
+        check(
+            EntryPayload::Membership(members),
+            &expect!["1 010202010201030401020304"],
+        );
+        let point = Proposal::Point { time_ms: 300 };
+        check(EntryPayload::Normal(point), &expect!["4 01ac02"]);
+        check(
+            EntryPayload::Normal(Proposal::Trim { upto: 5 }),
+            &expect!["5 0105"],
+        );
+        let vote = Vote {
+            leader_id: LeaderId {
+                term: 3,
+                node_id: 2,
+            },
+            committed: true,
+        };
+        assert_eq!(encode_vote(&vote).expect("encodes").as_ref(), [1, 3, 2, 1]);
+    }
+
+    #[test]
+    fn what_is_not_ours_is_refused() {
+        let stored = |kind, payload: &'static [u8]| LogEntry {
+            id: EntryId {
+                term: 1,
+                node: 1,
+                index: 9,
+            },
+            kind,
+            marks: no_marks(),
+            payload: Bytes::from_static(payload),
+        };
+        assert!(matches!(
+            from_log(stored(6, b"")),
+            Err(EntryError::Kind { index: 9, kind: 6 })
+        ));
+        assert!(matches!(
+            from_log(stored(4, b"")),
+            Err(EntryError::Version { found: None })
+        ));
+        assert!(matches!(
+            from_log(stored(4, b"\x02")),
+            Err(EntryError::Version { found: Some(2) })
+        ));
+        assert!(matches!(
+            from_log(stored(4, b"\x01")),
+            Err(EntryError::Body { .. })
+        ));
+        assert!(decode_vote(b"\x01\x03").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn every_entry_comes_back_and_records_are_not_copied(
+            index in any::<u64>(),
+            body in prop::collection::vec(any::<u8>(), 1..100),
+            marks in prop::collection::vec(any::<(u32, u32, u32, u32, u64)>(), 0..4),
+            which in 0..5,
+        ) {
+            let marks: Arc<[Mark]> = marks
+                .into_iter()
+                .map(|(key, count, offset, len, time_ms)| Mark { key, count, offset, len, time_ms })
+                .collect();
+            let body = Bytes::from(body);
+            let payload = match which {
+                0 => EntryPayload::Blank,
+                1 => EntryPayload::Normal(Proposal::Command(body.clone())),
+                2 => EntryPayload::Normal(Proposal::Point { time_ms: index }),
+                3 => EntryPayload::Normal(Proposal::Trim { upto: index }),
+                _ => EntryPayload::Normal(Proposal::Batch(Batch { marks, body: body.clone() })),
+            };
+            let entry = entry(index, payload);
+            let stored = to_log(&entry).expect("encodes");
+            if which == 4 {
+                prop_assert_eq!(stored.payload.as_ptr(), body.as_ptr());
+            }
+            let through = postcard::to_stdvec(&entry).expect("openraft may ask for it");
+            let through: Entry = postcard::from_bytes(&through).expect("decodes");
+            prop_assert_eq!(&through, &entry);
+            prop_assert_eq!(from_log(stored).expect("decodes"), entry);
+        }
+    }
+}

@@ -103,16 +103,13 @@ impl Group {
     /// openraft's handle, for the transport; `None` while the replica does not run.
     #[must_use]
     pub fn raft(&self) -> Option<Raft> {
-        self.inner
-            .running
-            .as_ref()
-            .map(|running| running.raft.clone())
+        self.running().ok().map(|running| running.raft.clone())
     }
 
     /// Whether this replica may answer votes.
     #[must_use]
     pub fn votes_allowed(&self) -> bool {
-        self.inner.running.is_some() && self.inner.gate.is_open(&self.inner.env)
+        self.running().is_ok() && self.inner.gate.is_open(&self.inner.env)
     }
 
     /// Whether this replica may take entries from a leader: not on a disk that is nearly full.
@@ -128,8 +125,12 @@ impl Group {
             && !matches!(self.inner.log.health(), Health::Full)
     }
 
+    /// What runs, unless the log has turned out to be unsound since.
     pub(crate) fn running(&self) -> Result<&Running, ProposeError> {
-        self.inner.running.as_ref().ok_or(ProposeError::Stopped)
+        match (&self.inner.running, self.inner.log.health()) {
+            (Some(running), Health::Ok | Health::Full) => Ok(running),
+            _ => Err(ProposeError::Stopped),
+        }
     }
 
     /// Founds the group with these voters. Repeating it, or calling it on several voters with the
@@ -193,11 +194,10 @@ impl Group {
 
     fn admit(&self, permille: u16) -> Result<(), ProposeError> {
         let full = self.inner.disk_use.load(Ordering::Relaxed) >= permille;
-        match self.inner.log.health() {
-            Health::Ok if !full => Ok(()),
-            Health::Ok | Health::Full => Err(ProposeError::DiskFull),
-            Health::Corrupt { .. } | Health::Failed { .. } => Err(ProposeError::Stopped),
+        if full || matches!(self.inner.log.health(), Health::Full) {
+            return Err(ProposeError::DiskFull);
         }
+        Ok(())
     }
 
     /// Proposes a point behind everything appended before.
@@ -241,8 +241,7 @@ impl Group {
     /// The leader as far as this replica knows.
     #[must_use]
     pub fn leader(&self) -> Option<NodeId> {
-        let running = self.inner.running.as_ref()?;
-        let metrics = running.raft.metrics();
+        let metrics = self.running().ok()?.raft.metrics();
         let metrics = metrics.borrow_watched();
         metrics.running_state.is_ok().then_some(())?;
         metrics.current_leader.map(NodeId)
@@ -348,8 +347,20 @@ impl Group {
         })
     }
 
+    /// Bytes of records and commands applied since this replica was started.
+    #[must_use]
+    pub fn work_bytes(&self) -> u64 {
+        self.inner.shared.work_bytes()
+    }
+
     /// Ends everything the replica does: openraft, its tasks, its log. Writes a last checkpoint.
-    pub(crate) async fn stop(&self) {
+    pub async fn stop(&self) {
+        self.stop_running().await;
+        self.inner.log.shutdown().await;
+    }
+
+    /// Ends everything but the log.
+    pub(crate) async fn stop_running(&self) {
         if let Some(running) = &self.inner.running {
             if let Err(error) = running.raft.shutdown().await {
                 tracing::warn!(group = %self.inner.id, %error, "replica did not stop cleanly");
@@ -357,7 +368,6 @@ impl Group {
             running.tasks.shutdown().await;
             running.checkpointer.write().await;
         }
-        self.inner.log.shutdown().await;
     }
 }
 

@@ -29,7 +29,7 @@ use crate::snapshot;
 use crate::state_machine::{Core, MachineKind, Shared, StateMachine};
 use crate::trimmer::{Pointer, Trimmer};
 use crate::types::{Raft, SnapshotData, TC};
-use crate::upkeep::{Checkpointer, Gate, Gatekeeper, Rejoin};
+use crate::upkeep::{Checkpointer, Gate, Gatekeeper, Rejoin, Watchman};
 
 /// What every replica of a node is started with.
 #[derive(Debug, Clone)]
@@ -112,7 +112,7 @@ async fn prepare(parts: &Parts, dir: &std::path::Path) -> io::Result<Option<Rejo
     Rejoin::load(&parts.env, dir).await
 }
 
-pub(crate) async fn open_log(parts: &Parts, dir: &std::path::Path) -> Result<Log, LogError> {
+async fn open_log(parts: &Parts, dir: &std::path::Path) -> Result<Log, LogError> {
     let disk = Arc::clone(&parts.env.disk);
     Log::open(
         disk,
@@ -218,7 +218,13 @@ fn run(parts: &Parts, inner: &Inner, raft: Raft, rejoin: Option<Rejoin>) -> Runn
         raft: raft.clone(),
         shared: Arc::clone(&inner.shared),
     };
+    let watchman = Watchman {
+        group: inner.id,
+        raft: raft.clone(),
+        log: Arc::clone(&inner.log),
+    };
     let spawned = [
+        tasks.spawn(watchman.run()),
         tasks.spawn(batch_loop.run()),
         tasks.spawn(trimmer.run()),
         tasks.spawn(pointer.run()),

@@ -29,7 +29,6 @@ use serde::{Deserialize, Serialize};
 use crate::entry::{seal, unseal};
 use crate::error::GroupError;
 use crate::groups::Groups;
-use crate::open::open_log;
 use crate::peers::{CallError, CallHandler, RemoteFault};
 use crate::status::GroupHealth;
 use crate::upkeep::Rejoin;
@@ -81,7 +80,8 @@ impl Groups {
             group: id,
             what: "a repair",
         };
-        time::timeout(REPAIR_WAIT, self.repair_steps(id, others))
+        let steps = Box::pin(self.repair_steps(id, others));
+        time::timeout(REPAIR_WAIT, steps)
             .await
             .unwrap_or(Err(timed_out))
     }
@@ -160,19 +160,17 @@ impl Groups {
     /// Marks the repair, sets the damaged log aside, and starts the replica empty.
     async fn discard(&self, id: GroupId, mark: Rejoin) -> Result<(), GroupError> {
         let _owned = self.own(id).await;
-        let kind = self
-            .get(id)
-            .ok_or(GroupError::NotOpen { group: id })?
-            .kind();
-        self.close_owned(id).await;
+        let group = self.get(id).ok_or(GroupError::NotOpen { group: id })?;
         let parts = self.parts();
         let dir = parts.config.group_dir(id);
         let io = |source| GroupError::Io { group: id, source };
         let failed = |source| GroupError::Log { group: id, source };
+        group.stop_running().await;
         mark.save(&parts.env, &dir).await.map_err(io)?;
-        let log = open_log(parts, &dir).await.map_err(failed)?;
-        log.repair_discard().await.map_err(failed)?;
-        log.shutdown().await;
+        // The log that found the damage: damage met while reading may not show at the next start.
+        group.log().repair_discard().await.map_err(failed)?;
+        let kind = group.kind();
+        self.close_owned(id).await;
         parts.checkpoints.remove(id).await.map_err(io)?;
         self.open_owned(id, kind).await?;
         Ok(())

@@ -16,7 +16,6 @@ use std::time::Duration;
 use ana_env::time;
 use ana_log::Log;
 use ana_types::GroupId;
-use openraft::async_runtime::WatchReceiver as _;
 use openraft::errors::Fatal;
 
 use crate::batcher::Batcher;
@@ -132,17 +131,7 @@ impl Pointer {
             }
             match propose::leadership(&self.raft) {
                 Ok(_) => {}
-                Err(ProposeError::Stopped) => {
-                    let why = self
-                        .raft
-                        .metrics()
-                        .borrow_watched()
-                        .running_state
-                        .clone()
-                        .err();
-                    tracing::error!(group = %self.group, ?why, "replica stopped");
-                    return;
-                }
+                Err(ProposeError::Stopped) => return,
                 Err(_) => continue,
             }
             let grown = work.saturating_sub(work_then);

@@ -1,4 +1,5 @@
-//! What a running replica does besides: checkpoints, and keeping out of elections at first.
+//! What a running replica does besides: checkpoints, keeping out of elections at first, and ending
+//! when its log is unsound.
 //!
 //! Must stay true: a replica that may have acknowledged a leader before this start takes part in no
 //! election for one election timeout; one that was emptied by a repair, until it is a voter again.
@@ -11,8 +12,10 @@ use std::time::Duration;
 
 use ana_env::disk::Open;
 use ana_env::{Env, time};
+use ana_log::{Health, Log};
 use ana_types::{GroupId, NodeId};
 use bytes::Bytes;
+use openraft::async_runtime::WatchReceiver as _;
 
 use crate::checkpoint::{self, CheckpointStore};
 use crate::config::RaftNodeConfig;
@@ -22,6 +25,9 @@ use crate::types::Raft;
 
 /// How often a replica looks whether a checkpoint is due.
 const CHECKPOINT_TICK: Duration = Duration::from_millis(1000);
+/// How often the health of a log is looked at. Whoever asks the replica looks by himself; this only
+/// ends what runs in the background.
+const HEALTH_TICK: Duration = Duration::from_millis(500);
 /// Name of the file that says a repair is under way.
 const REJOIN_FILE: &str = "rejoin";
 
@@ -71,6 +77,33 @@ impl Checkpointer {
         };
         if let Err(error) = saved {
             tracing::warn!(group = %self.group, %error, "checkpoint not written");
+        }
+    }
+}
+
+/// Ends a replica whose log has turned out to be unsound, or that openraft has ended.
+pub(crate) struct Watchman {
+    pub(crate) group: GroupId,
+    pub(crate) raft: Raft,
+    pub(crate) log: Arc<Log>,
+}
+
+impl Watchman {
+    /// Runs until the replica has ended, and says why.
+    pub(crate) async fn run(self) {
+        let mut ticks = time::interval(HEALTH_TICK);
+        loop {
+            ticks.tick().await;
+            let health = self.log.health();
+            let state = self.raft.metrics().borrow_watched().running_state.clone();
+            if matches!(health, Health::Ok | Health::Full) && state.is_ok() {
+                continue;
+            }
+            tracing::error!(group = %self.group, ?health, ?state, "replica ends");
+            if let Err(error) = self.raft.shutdown().await {
+                tracing::warn!(group = %self.group, %error, "replica did not stop cleanly");
+            }
+            return;
         }
     }
 }

@@ -1,0 +1,193 @@
+//! Repair of a damaged replica, over the real transport: out of the members, empty, learner, voter.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that fails says where"
+)]
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ana_env::memory::{MemoryDisk, MemoryDiskOptions, SeededRng, TokioClock};
+use ana_env::net::Net;
+use ana_env::real::RealNet;
+use ana_env::{Env, time};
+use ana_raft::{
+    CallError, CallHandler, Group, GroupHealth, Groups, MachineKind, MemoryCheckpoints, PeerServer,
+    Peers, RemoteFault,
+};
+use ana_types::NodeId;
+use async_trait::async_trait;
+use bytes::Bytes;
+use common::{EPOCH_MS, GROUP, config, eventually, open_shards, put, put_many, scoped};
+
+/// A router that knows no calls.
+#[derive(Debug)]
+struct NoCalls;
+
+#[async_trait]
+impl CallHandler for NoCalls {
+    async fn call(&self, _kind: u32, _body: Bytes) -> Result<Bytes, CallError> {
+        Err(CallError::Remote(RemoteFault::UnknownKind))
+    }
+}
+
+struct Node {
+    disk: MemoryDisk,
+    groups: Groups,
+    peers: Peers,
+    server: PeerServer,
+}
+
+async fn node(id: NodeId) -> Node {
+    let disk = MemoryDisk::new(id.0, MemoryDiskOptions::default());
+    let env = Env {
+        clock: Arc::new(TokioClock::new(EPOCH_MS)),
+        disk: Arc::new(disk.clone()),
+        net: Arc::new(RealNet),
+        rng: Arc::new(SeededRng::new(id.0)),
+    };
+    let peers = Peers::new(env.clone(), id);
+    let settings = config(id).scaled(40);
+    let checkpoints = Arc::new(MemoryCheckpoints::new());
+    let groups = Groups::start(env, settings, checkpoints, peers.clone())
+        .await
+        .unwrap();
+    let listener = RealNet.listen("127.0.0.1:0").await.unwrap();
+    let server = groups.serve_peer(listener, Arc::new(NoCalls));
+    Node {
+        disk,
+        groups,
+        peers,
+        server,
+    }
+}
+
+async fn leader(nodes: &BTreeMap<NodeId, Node>) -> (NodeId, Group) {
+    let led = || {
+        nodes.iter().find_map(|(&id, node)| {
+            node.groups
+                .get(GROUP)
+                .filter(Group::is_leader)
+                .map(|group| (id, group))
+        })
+    };
+    eventually(|| led().is_some(), "a leader").await;
+    led().expect("just seen")
+}
+
+#[tokio::test]
+async fn a_damaged_replica_is_evicted_emptied_and_becomes_a_voter_again() {
+    scoped(async {
+        let ids = [NodeId(1), NodeId(2), NodeId(3)];
+        let mut nodes = BTreeMap::new();
+        for id in ids {
+            nodes.insert(id, node(id).await);
+        }
+        for node in nodes.values() {
+            for (&id, other) in &nodes {
+                node.peers.set(id, other.server.local_addr());
+            }
+        }
+        for node in nodes.values() {
+            node.groups.open(GROUP, MachineKind::Shards).await.unwrap();
+        }
+        let founder = nodes[&ids[0]].groups.get(GROUP).unwrap();
+        founder.initialize(BTreeSet::from(ids)).await.unwrap();
+        let (id, first) = leader(&nodes).await;
+        first.read_barrier().await.unwrap();
+        open_shards(&first, &[0]).await;
+        let mut last = put_many(&first, 900).await;
+
+        // The leader itself is damaged, and finds out while it reads.
+        let victim = &nodes[&id];
+        let dir = victim.groups.config().group_dir(GROUP);
+        for offset in 8_000..8_300 {
+            victim
+                .disk
+                .flip_bit(&dir.join("segment-0000000000000001"), offset)
+                .unwrap();
+        }
+        assert!(
+            first
+                .log()
+                .read_key(0, 0, u64::MAX, usize::MAX)
+                .await
+                .is_err()
+        );
+        assert!(matches!(first.health(), GroupHealth::Corrupt { .. }));
+        let others: Vec<_> = ids.into_iter().filter(|&other| other != id).collect();
+
+        let repaired = time::timeout(Duration::from_secs(60), async {
+            while let Err(error) = victim.groups.repair(GROUP, &others).await {
+                tracing::info!(%error, "again");
+            }
+        });
+        repaired.await.expect("repaired within the time");
+
+        let group = victim.groups.get(GROUP).unwrap();
+        assert_eq!(group.health(), GroupHealth::Ok);
+        assert_eq!(group.status().voters, ids);
+        let (other, second) = leader(&nodes).await;
+        second.read_barrier().await.unwrap();
+        last = last.max(put(&second, "after").await.unwrap());
+        group.wait_applied(last, common::SOON).await.unwrap();
+        assert_eq!(common::state(&group), common::state(&second));
+        assert_eq!(
+            common::held(&group).await.0,
+            0,
+            "every record is here again"
+        );
+
+        // It counts again: with it alone, and without one of the others, there is a leader.
+        eventually(|| group.votes_allowed(), "it votes").await;
+        let gone = others.into_iter().find(|&node| node != other).unwrap();
+        nodes[&gone].groups.close(GROUP).await;
+        put(&leader(&nodes).await.1, "two are enough")
+            .await
+            .unwrap();
+
+        for node in nodes.values() {
+            node.server.shutdown().await;
+            node.groups.shutdown().await;
+            node.peers.shutdown().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_deleted_group_leaves_no_file() {
+    scoped(async {
+        let node = node(NodeId(1)).await;
+        let group = node.groups.open(GROUP, MachineKind::Shards).await.unwrap();
+        group.initialize(BTreeSet::from([NodeId(1)])).await.unwrap();
+        eventually(|| group.is_leader(), "a leader").await;
+        group.read_barrier().await.unwrap();
+        open_shards(&group, &[0]).await;
+        put_many(&group, 10).await;
+        node.groups.delete(GROUP).await.unwrap();
+        assert!(node.groups.get(GROUP).is_none());
+        assert!(put(&group, "k").await.is_err());
+        let dir = node.groups.config().groups_dir();
+        let left: Vec<_> = node
+            .disk
+            .snapshot_durable()
+            .into_keys()
+            .filter(|path| path.starts_with(&dir))
+            .collect();
+        assert_eq!(left, Vec::<std::path::PathBuf>::new());
+        node.groups.delete(GROUP).await.unwrap();
+        // The number is free only because this is a test; a new group would get a new one.
+        let again = node.groups.open(GROUP, MachineKind::Shards).await.unwrap();
+        assert_eq!(again.status().last_index, None);
+        node.server.shutdown().await;
+        node.groups.shutdown().await;
+        node.peers.shutdown().await;
+    })
+    .await;
+}
