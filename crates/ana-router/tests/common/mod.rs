@@ -215,6 +215,12 @@ impl Cluster {
         &self.nodes.values().next().expect("a running node").router
     }
 
+    /// The router of any node but this one.
+    pub(crate) fn other_than(&self, id: NodeId) -> &Router {
+        let mut others = self.nodes.iter().filter(|it| *it.0 != id);
+        &others.next().expect("another node").1.router
+    }
+
     /// The leader of a group, waiting for it.
     pub(crate) async fn leader(&self, group: GroupId) -> NodeId {
         eventually("the group has a leader", async || {
