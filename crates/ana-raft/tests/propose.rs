@@ -254,16 +254,16 @@ async fn a_leader_that_was_replaced_gives_no_barrier() {
             let old = cluster.leader().await;
             let id = NodeId(*old.raft().unwrap().node_id());
             let others = cluster.ids_but(id);
-            cluster.hub.isolate(id, &others);
-            // One that may have confirmed the old leader's lease restarts and forgets it.
+            // One has not heard from the leader for long, and would vote for anybody. The other
+            // keeps the leader's lease alive, and then loses its memory of it.
+            let (forgetful, estranged) = (others[round % 2], others[(round + 1) % 2]);
+            cluster.hub.isolate(id, &[estranged]);
+            time::sleep(Duration::from_secs(4)).await;
+            assert!(old.read_barrier().await.is_ok());
             let hub = cluster.hub.clone();
-            cluster
-                .nodes
-                .get_mut(&others[round % 2])
-                .unwrap()
-                .crash(&hub)
-                .await;
-            cluster.restart(others[round % 2]).await;
+            cluster.nodes.get_mut(&forgetful).unwrap().crash(&hub).await;
+            hub.isolate(id, &others);
+            cluster.restart(forgetful).await;
             let watched = async {
                 loop {
                     let index = old.read_barrier().await;

@@ -77,6 +77,8 @@ pub(crate) struct Node {
     pub(crate) disk: MemoryDisk,
     pub(crate) checkpoints: TestCheckpoints,
     pub(crate) group: Option<Group>,
+    /// A replica that lost power and is being taken down.
+    pub(crate) stopping: Option<runtime::JoinHandle<()>>,
 }
 
 /// All of them.
@@ -130,6 +132,7 @@ impl Node {
             disk,
             checkpoints,
             group: None,
+            stopping: None,
         }
     }
 
@@ -163,8 +166,17 @@ impl Node {
     /// Loses power: what was not synced is gone or torn, and no last checkpoint is written.
     pub(crate) async fn crash(&mut self, hub: &Hub) {
         self.disk.crash();
-        self.checkpoints.frozen.store(true, Ordering::Release);
+        self.freeze();
         self.stop(hub).await;
+        self.thaw();
+    }
+
+    /// Checkpoints of a replica that lost power are never written.
+    pub(crate) fn freeze(&self) {
+        self.checkpoints.frozen.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn thaw(&self) {
         self.checkpoints.frozen.store(false, Ordering::Release);
     }
 }
