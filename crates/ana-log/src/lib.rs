@@ -3,7 +3,7 @@
 //! Everything a replica must not lose lies in one sequence of frames: log entries, votes,
 //! truncations, purges. One writer task per log turns all that waits into one vectored write and
 //! one `fdatasync` (group commit). The bytes on disk are described in `format.md`, and only
-//! `record.rs`, `segment.rs`, `index.rs` and `snapshot.rs` know them.
+//! `frame.rs`, `segment.rs`, `index.rs` and `snapshot.rs` know them.
 //!
 //! What must stay true:
 //! - nothing is reported durable before the `fdatasync` that covers it has returned;

@@ -29,7 +29,8 @@ pub(crate) async fn keep(shared: Arc<Shared>) {
             (state.stage, state.pressure.any())
         };
         if stage == Stage::Closed {
-            return;
+            // The last purge may have come just before.
+            return dispose(&shared).await;
         }
         let upkeep = shared.upkeep.notified();
         if full {

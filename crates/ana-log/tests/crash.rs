@@ -138,27 +138,26 @@ fn finish(done: bool, history: &mut History) -> bool {
     done
 }
 
+fn brief(model: &Model) -> String {
+    let (purged, last, vote) = (model.purged, model.last, &model.vote);
+    let entries = model.entries.len();
+    format!("purged {purged:?} last {last:?} vote {vote:?} {entries} entries")
+}
+
 /// Opens the log after a crash and finds out where in the history it is.
 async fn recover(disk: &Arc<dyn Disk>, history: &mut History, seed: u64) -> Option<Log> {
     let log = try_open(disk, small()).await.ok()?;
     assert_eq!(log.health(), Health::Ok, "seed {seed}");
     let found = Model::of(&log).await;
     let allowed = &history.states[history.durable..];
-    if !allowed.contains(&found) {
-        let first = &allowed[0];
-        panic!(
-            "seed {seed}: not in the history: purged {:?} last {:?} vote {:?} {} entries; durable: purged {:?} last {:?} vote {:?} {} entries, and {} states later",
-            found.purged,
-            found.last,
-            found.vote,
-            found.entries.len(),
-            first.purged,
-            first.last,
-            first.vote,
-            first.entries.len(),
-            allowed.len() - 1
-        );
-    }
+    let first = &allowed[0];
+    assert!(
+        allowed.contains(&found),
+        "seed {seed}: not in the history: {}; durable: {}, and {} states later",
+        brief(&found),
+        brief(first),
+        allowed.len() - 1
+    );
     let snapshot = log.load_snapshot().await.expect("readable");
     let known = snapshot == history.snapshot || snapshot == history.snapshot_tried;
     let index = snapshot.as_ref().map(|(index, _)| index);
@@ -223,10 +222,9 @@ fn trip(disk: &MemoryDisk, fuse: &Fuse, skip_sync_dir: bool) -> Arc<dyn Disk> {
 
 #[test]
 fn many_lives_of_random_operations() {
-    let seeds = std::env::var("ANA_LOG_SEEDS")
-        .ok()
-        .and_then(|seeds| seeds.parse().ok());
-    for seed in 0..seeds.unwrap_or(120) {
+    // More of them: ANA_LOG_SEEDS=2000 cargo test -p ana-log --test crash
+    let seeds = option_env!("ANA_LOG_SEEDS").and_then(|seeds| seeds.parse().ok());
+    for seed in 0..seeds.unwrap_or(25) {
         run(seed, live(seed, 12, 150));
     }
 }

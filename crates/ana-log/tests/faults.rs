@@ -63,6 +63,32 @@ fn a_failed_sync_ends_all_writing() {
 }
 
 #[test]
+fn what_a_failed_sync_left_in_the_page_cache_is_written_again() {
+    // The kernel forgets that pages are dirty when their write fails, so that a later sync of the
+    // next process succeeds without having written them.
+    for seed in 0..20 {
+        run(seed, async {
+            let disk = memory(seed);
+            let log = open(&disk).await;
+            append(&log, vec![entry(1, 1, 3000)])
+                .await
+                .expect("durable");
+            disk.fail_next_sync(1);
+            append(&log, vec![entry(1, 2, 3000)])
+                .await
+                .expect_err("the sync fails");
+            drop(log);
+            let log = open(&disk).await;
+            let shown = all(&log).await;
+            drop(log);
+            disk.crash();
+            let log = open(&disk).await;
+            assert_eq!(all(&log).await, shown, "seed {seed}: what was shown stays");
+        });
+    }
+}
+
+#[test]
 fn a_failed_sync_of_the_directory_ends_all_writing() {
     run(2, async {
         let disk = memory(2);
@@ -232,6 +258,28 @@ fn closing_does_not_wait_for_room() {
         time::sleep(Duration::from_secs(1)).await;
         log.shutdown().await;
         assert!(waiting.await.expect("answered").is_err());
+    });
+}
+
+#[test]
+fn a_purge_that_meets_the_end_is_answered() {
+    run(12, async {
+        let disk = memory(12);
+        let log = Arc::new(open(&disk).await);
+        for index in 1..=60 {
+            append(&log, vec![entry(1, index, 900)])
+                .await
+                .expect("durable");
+        }
+        let purging = Arc::clone(&log);
+        let purge = ana_env::runtime::spawn(async move { purging.purge_upto(id(1, 50)).await });
+        tokio::task::yield_now().await;
+        log.shutdown().await;
+        let answer = time::timeout(Duration::from_secs(10), purge).await;
+        answer
+            .expect("answered")
+            .expect("no panic")
+            .expect("it was queued before the end");
     });
 }
 
