@@ -22,7 +22,7 @@ use crate::checkpoint::CheckpointStore;
 use crate::config::RaftNodeConfig;
 use crate::error::GroupError;
 use crate::group::{DiskUse, Group};
-use crate::open::Parts;
+use crate::open::{Parts, make_dir};
 use crate::peer_server::{GroupLookup, PeerServer, Replica};
 use crate::peers::{CallHandler, Peers};
 use crate::repair::RaftCalls;
@@ -71,8 +71,7 @@ impl Groups {
             source,
         };
         let dir = config.groups_dir();
-        env.disk.create_dir_all(&dir).await.map_err(io)?;
-        env.disk.sync_dir(&config.data_dir).await.map_err(io)?;
+        make_dir(&*env.disk, &dir).await.map_err(io)?;
         let disk_use = DiskUse::default();
         measure(&env, &config, &disk_use).await.map_err(io)?;
         let parts = Parts {
@@ -249,6 +248,10 @@ impl GroupLookup for Groups {
 
     fn admits_entries(&self, group: GroupId) -> bool {
         self.get(group).is_some_and(|group| group.admits_entries())
+    }
+
+    fn admits_small(&self, group: GroupId) -> bool {
+        self.raft(group).is_some()
     }
 
     fn votes_allowed(&self, group: GroupId) -> bool {

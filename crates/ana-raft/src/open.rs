@@ -9,9 +9,11 @@
 //! take an empty machine for the truth.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ana_env::disk::Disk;
 use ana_env::{Env, runtime};
 use ana_log::{Health, Log, LogError};
 use ana_types::GroupId;
@@ -104,15 +106,31 @@ impl Group {
 }
 
 /// Makes the group's directory, durably, and reads the mark of a repair.
-async fn prepare(parts: &Parts, dir: &std::path::Path) -> io::Result<Option<Rejoin>> {
-    let disk = &parts.env.disk;
-    disk.create_dir_all(dir).await?;
-    disk.sync_dir(&parts.config.groups_dir()).await?;
-    disk.sync_dir(&parts.config.data_dir).await?;
+async fn prepare(parts: &Parts, dir: &Path) -> io::Result<Option<Rejoin>> {
+    make_dir(&*parts.env.disk, dir).await?;
     Rejoin::load(&parts.env, dir).await
 }
 
-async fn open_log(parts: &Parts, dir: &std::path::Path) -> Result<Log, LogError> {
+/// Makes a directory and what is missing above it, all of it durable. A directory whose entry in
+/// its parent is lost with the power takes everything in it along.
+pub(crate) async fn make_dir(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+    let mut made = vec![dir];
+    for ancestor in dir.ancestors().filter(|path| !path.as_os_str().is_empty()) {
+        match disk.list(ancestor).await {
+            Ok(_) => break,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => made.push(ancestor),
+            Err(error) => return Err(error),
+        }
+    }
+    disk.create_dir_all(dir).await?;
+    let parents = made.iter().filter_map(|path| path.parent());
+    for parent in parents.filter(|path| !path.as_os_str().is_empty()) {
+        disk.sync_dir(parent).await?;
+    }
+    Ok(())
+}
+
+async fn open_log(parts: &Parts, dir: &Path) -> Result<Log, LogError> {
     let disk = Arc::clone(&parts.env.disk);
     Log::open(
         disk,

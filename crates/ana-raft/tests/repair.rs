@@ -160,6 +160,37 @@ async fn a_damaged_replica_is_evicted_emptied_and_becomes_a_voter_again() {
     .await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_first_power_cut_does_not_take_the_directories() {
+    scoped(async {
+        let disk = MemoryDisk::new(1, MemoryDiskOptions::default());
+        let env = Env {
+            clock: Arc::new(TokioClock::new(EPOCH_MS)),
+            disk: Arc::new(disk.clone()),
+            net: Arc::new(RealNet),
+            rng: Arc::new(SeededRng::new(1)),
+        };
+        let mut settings = config(NodeId(1));
+        settings.data_dir = "/new/deep/data".into();
+        let peers = Peers::new(env.clone(), NodeId(1));
+        let checkpoints = Arc::new(MemoryCheckpoints::new());
+        let groups = Groups::start(env, settings, checkpoints, peers)
+            .await
+            .unwrap();
+        let group = groups.open(GROUP, MachineKind::Shards).await.unwrap();
+        group.initialize(BTreeSet::from([NodeId(1)])).await.unwrap();
+        eventually(|| group.is_leader(), "a leader").await;
+        let durable: Vec<_> = disk.snapshot_durable().into_keys().collect();
+        let log = groups.config().group_dir(GROUP);
+        assert!(
+            durable.iter().any(|path| path.starts_with(&log)),
+            "{durable:?}"
+        );
+        groups.shutdown().await;
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_deleted_group_leaves_no_file() {
     scoped(async {

@@ -117,8 +117,6 @@ impl Node {
         let env = faults::wrap(&env, &plan);
         let mut config = config(id);
         change(&mut config);
-        env.disk.create_dir_all(&config.groups_dir()).await.unwrap();
-        env.disk.sync_dir(std::path::Path::new("/")).await.unwrap();
         let checkpoints = TestCheckpoints::default();
         let parts = Parts {
             env,
