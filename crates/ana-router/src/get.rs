@@ -175,3 +175,7 @@ fn end_is_told(meta: &Metadata, stream: StreamKey, shard: ShardIndex) -> Option<
         Some(_) | None => Some(true),
     }
 }
+
+#[cfg(test)]
+#[path = "get/get_test.rs"]
+mod get_test;

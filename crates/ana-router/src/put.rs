@@ -317,3 +317,7 @@ fn to_record(entry: PutEntry) -> Record {
         data: entry.data,
     }
 }
+
+#[cfg(test)]
+#[path = "put/put_test.rs"]
+mod put_test;

@@ -197,3 +197,7 @@ pub(crate) async fn newer_route(
         Some(Some(route)) => Ok(Some(route)),
     }
 }
+
+#[cfg(test)]
+#[path = "shard_map/shard_map_test.rs"]
+mod shard_map_test;

@@ -326,3 +326,7 @@ fn join_reports(view: &mut GroupView, reports: &BTreeMap<NodeId, Report>) {
         })
         .collect();
 }
+
+#[cfg(test)]
+#[path = "status/status_test.rs"]
+mod status_test;

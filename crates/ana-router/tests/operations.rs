@@ -29,17 +29,10 @@ async fn streams_live_and_die() {
         let cluster = Cluster::start(3, Limits::Aws).await;
         let (a, b, c) = (cluster.router(1), cluster.router(2), cluster.router(3));
         let missing = describe(a, "orders").await;
-        assert!(
-            matches!(missing, Err(KinesisError::StreamNotFound { .. })),
-            "{missing:?}"
-        );
-
+        assert!(matches!(missing, Err(KinesisError::StreamNotFound { .. })));
         a.create_stream(create("orders", 3)).await.expect("created");
         let again = b.create_stream(create("orders", 3)).await;
-        assert!(
-            matches!(again, Err(KinesisError::StreamExists { .. })),
-            "{again:?}"
-        );
+        assert!(matches!(again, Err(KinesisError::StreamExists { .. })));
         let view = active(c, "orders").await;
         assert_eq!(view.shards.len(), 3);
         assert_eq!(
@@ -429,6 +422,10 @@ async fn check_lineage(cluster: &Cluster, acknowledged: &BTreeSet<String>) {
     assert_eq!(&unique, acknowledged);
 }
 
+fn now_ms() -> u64 {
+    ana_env::Env::real().clock.now_ms()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_past_its_retention_is_not_served_and_leaves_the_disk() {
     scoped(async {
@@ -458,6 +455,12 @@ async fn what_is_past_its_retention_is_not_served_and_leaves_the_disk() {
             assert!(
                 answer.next.is_none(),
                 "the end of the parent is told all the same"
+            );
+            // 2,400 ms by the leader's clock, and the way back to us.
+            let too_old = now_ms().saturating_sub(2_400 + 600);
+            assert!(
+                answer.records.iter().all(|it| it.arrival_ms >= too_old),
+                "too old"
             );
             answer.records.is_empty().then_some(())
         })

@@ -161,7 +161,9 @@ impl Cluster {
             transition_ms: 200,
             deadline: RouterConfig::DEADLINE,
             retention_hour_ms: self.retention_hour_ms,
-            trim_every: RouterConfig::TRIM_EVERY.min(Duration::from_millis(self.retention_hour_ms)),
+            // Well after the retention, so that a test can see what is still on disk and not served.
+            trim_every: RouterConfig::TRIM_EVERY
+                .min(Duration::from_millis(20 * self.retention_hour_ms)),
             balance_every: Duration::from_millis(500),
         };
         let router = Router::new(env, groups.clone(), peers.clone(), config);
