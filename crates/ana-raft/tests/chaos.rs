@@ -41,7 +41,7 @@ impl Run {
     async fn new(seed: u64) -> Self {
         let mut cluster = Cluster::new(3).await;
         let spare = NodeId(NODES);
-        let mut node = Node::new(spare, |_| {}).await;
+        let mut node = Node::new(spare, |_| {});
         node.open(&cluster.hub).await;
         cluster.nodes.insert(spare, node);
         Self {

@@ -17,11 +17,8 @@ use std::time::Duration;
 use ana_env::faults::DiskFaults;
 use ana_env::{runtime, time};
 use ana_log::Log;
-use ana_raft::{Command, Group, MachineKind, Reply, TrimTo, entry};
-use ana_state::meta::MetaCommand;
-use ana_state::shard::AppendOutcome;
+use ana_raft::{Group, TrimTo, entry};
 use ana_types::NodeId;
-use common::hub::Hub;
 use common::{
     Cluster, Node, SOON, eventually, held, point, purged, put, put_many, scoped, state, trim,
 };
@@ -160,7 +157,7 @@ impl Fed {
         put_many(&leader, 40).await;
         let cut = point(&leader).await;
         let last = put_many(&leader, 20).await;
-        let mut node = Node::new(NodeId(2), |_| {}).await;
+        let mut node = Node::new(NodeId(2), |_| {});
         let follower = node.open(&cluster.hub).await;
         Self {
             cluster,
@@ -367,7 +364,7 @@ async fn a_change_of_members_inside_the_trimmed_range_survives_it() {
         put_many(&leader, 10).await;
         // One follower misses the change, the trim, and everything between.
         cluster.hub.isolate(late, &[leader_id, leaving, joining]);
-        let mut node = Node::new(joining, |_| {}).await;
+        let mut node = Node::new(joining, |_| {});
         node.open(&cluster.hub).await;
         cluster.nodes.insert(joining, node);
         leader.add_learner(joining).await.unwrap();
@@ -467,80 +464,6 @@ async fn a_change_of_leader_during_a_trim_leaves_all_replicas_equal() {
                 cluster.nodes.get_mut(&id).unwrap().stop(&hub).await;
             }
         }
-    })
-    .await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_leader_marks_points_by_bytes_and_by_time() {
-    scoped(async {
-        let cluster = Cluster::with(3, |config| {
-            config.point_bytes = 3_000;
-            config.point_ms = 20_000;
-        })
-        .await;
-        let leader = cluster.leader().await;
-        time::sleep(Duration::from_secs(25)).await;
-        let quiet = leader.points().len();
-        time::sleep(Duration::from_secs(100)).await;
-        assert_eq!(
-            leader.points().len(),
-            quiet,
-            "nothing came, nothing to mark"
-        );
-        put_many(&leader, 100).await;
-        time::sleep(Duration::from_secs(2)).await;
-        assert!(leader.points().len() > quiet, "after enough bytes");
-        let busy = leader.points().len();
-        put(&leader, "one").await.unwrap();
-        time::sleep(Duration::from_secs(5)).await;
-        assert_eq!(leader.points().len(), busy);
-        time::sleep(Duration::from_secs(20)).await;
-        assert_eq!(leader.points().len(), busy + 1, "after enough time");
-
-        // By time: everything at or before the point is at most as old as it says.
-        let newest = *leader.points().last().unwrap();
-        let older = TrimTo::BeforeMs(newest.time_ms - 1);
-        let cut = leader
-            .trim_to_point(older)
-            .await
-            .unwrap()
-            .expect("an older point");
-        assert!(cut < newest.index);
-        let cut = leader.trim_to_point(TrimTo::BeforeMs(newest.time_ms)).await;
-        assert_eq!(cut, Ok(Some(newest.index)));
-        cluster.settle().await;
-    })
-    .await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_metadata_log_trims_itself_and_restarts_from_what_is_left() {
-    scoped(async {
-        let hub = Hub::default();
-        let mut node = Node::new(NodeId(1), |config| config.point_bytes = 500).await;
-        let group = node.open_as(&hub, MachineKind::Meta).await;
-        group.initialize(BTreeSet::from([NodeId(1)])).await.unwrap();
-        eventually(|| group.is_leader(), "a leader").await;
-        for limit in 1..400 {
-            let command = Command::Meta(MetaCommand::SetShardLimit { limit });
-            let reply = group.command(command).await.unwrap();
-            assert!(matches!(reply, Reply::Meta(Ok(_))), "{reply:?}");
-            time::sleep(Duration::from_millis(50)).await;
-        }
-        purged(&group, 100).await;
-        let before = group.meta(|meta| meta.encode());
-        node.crash(&hub).await;
-        node.checkpoints.memory.clear();
-        let group = node.open_as(&hub, MachineKind::Meta).await;
-        eventually(|| group.is_leader(), "a leader").await;
-        group.read_barrier().await.unwrap();
-        assert_eq!(group.meta(|meta| meta.encode()), before);
-        assert_eq!(group.meta(|meta| meta.shard_limit()), 399);
-        // Records have no place here.
-        let refused = group.append(vec![common::sub(0, &["k"])]).await.unwrap();
-        assert!(matches!(refused[..], [AppendOutcome::Unknown { .. }]));
-        node.stop(&hub).await;
     })
     .await;
 }

@@ -105,7 +105,7 @@ pub(crate) fn config(node: NodeId) -> RaftNodeConfig {
 }
 
 impl Node {
-    pub(crate) async fn new(id: NodeId, change: impl Fn(&mut RaftNodeConfig)) -> Self {
+    pub(crate) fn new(id: NodeId, change: impl Fn(&mut RaftNodeConfig)) -> Self {
         let disk = MemoryDisk::new(id.0, MemoryDiskOptions::default());
         let plan = FaultPlan::new();
         let env = Env {
@@ -189,7 +189,7 @@ impl Cluster {
         let hub = Hub::default();
         let mut nodes = BTreeMap::new();
         for id in (1..=size).map(NodeId) {
-            nodes.insert(id, Node::new(id, &change).await);
+            nodes.insert(id, Node::new(id, &change));
         }
         let mut cluster = Self { hub, nodes };
         for node in cluster.nodes.values_mut() {
