@@ -13,15 +13,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ana_env::time::sleep;
+use ana_env::time::{interval, sleep};
 use ana_raft::Group;
 use ana_state::MetaCommand;
 use ana_state::meta::{PendingKind, StreamState};
 use ana_state::shard::{ShardCommand, ShardSpec};
-use ana_types::{GroupId, ShardIndex, StreamKey, StreamStatus};
+use ana_types::{GroupId, NodeId, ShardIndex, StreamKey, StreamStatus};
 
+use crate::clocks::agreed_now_ms;
 use crate::context::{Changes, Context, Deadline};
 use crate::leader::{Repeat, at_leader};
+use crate::membership::founding_voters;
 use crate::messages::{Seal, Sealed};
 use crate::reshard::{self, Plan};
 use crate::router::Answer;
@@ -74,16 +76,10 @@ impl Drop for Taken {
 pub(crate) async fn run(context: Arc<Context>) {
     let busy = Busy::default();
     let mut changes = Changes::default();
-    let mut expire_at = Deadline::after(context.config.trim_every);
     loop {
         context.next_look(&mut changes, LOOK_EVERY).await;
-        let Some(meta) = context.meta().ok().filter(Group::is_leader) else {
-            continue;
-        };
-        start_tasks(&context, &meta, &busy);
-        if expire_at.is_over() {
-            expire_at = Deadline::after(context.config.trim_every);
-            expire(&context, &meta).await;
+        if let Some(meta) = context.meta().ok().filter(Group::is_leader) {
+            start_tasks(&context, &meta, &busy);
         }
     }
 }
@@ -196,20 +192,41 @@ async fn show_status(context: &Context, since_ms: u64) {
     sleep(Duration::from_millis(left_ms)).await;
 }
 
-/// Forgets closed shards whose last record is past its retention.
+/// Runs until the router shuts down: as metadata leader, forgets closed shards that are past their retention.
+#[expect(clippy::infinite_loop, reason = "it ends with the router's tasks")]
+pub(crate) async fn run_expiry(context: Arc<Context>) {
+    let mut ticks = interval(context.config.trim_every);
+    loop {
+        ticks.tick().await;
+        if let Some(meta) = context.meta().ok().filter(Group::is_leader) {
+            expire(&context, &meta).await;
+        }
+    }
+}
+
 async fn expire(context: &Context, meta: &Group) {
-    let now_ms = context.now_ms();
-    let due: Vec<(StreamKey, BTreeMap<GroupId, Vec<ShardIndex>>)> = meta.meta(|meta| {
-        let active = meta
-            .streams()
-            .values()
-            .filter(|it| it.status == StreamStatus::Active);
-        active
-            .map(|it| (it.key, expired(it, context.config.keep_ms(it), now_ms)))
-            .filter(|(_, it)| !it.is_empty())
-            .collect()
-    });
-    for (key, by_group) in due {
+    let due = |now_ms: u64| -> Vec<(StreamKey, BTreeMap<GroupId, Vec<ShardIndex>>)> {
+        meta.meta(|meta| {
+            let active = meta
+                .streams()
+                .values()
+                .filter(|it| it.status == StreamStatus::Active);
+            active
+                .map(|it| (it.key, expired(it, context.config.keep_ms(it), now_ms)))
+                .filter(|(_, it)| !it.is_empty())
+                .collect()
+        })
+    };
+    if due(context.now_ms()).is_empty() {
+        return;
+    }
+    let voters: Vec<NodeId> = founding_voters(&context.config.members)
+        .into_iter()
+        .collect();
+    let Some(now_ms) = agreed_now_ms(context, &voters).await else {
+        return;
+    };
+    for (key, by_group) in due(now_ms) {
         if let Err(error) = expire_in(context, key, by_group).await {
             tracing::info!(stream = %key, %error, "the expiry of closed shards waits");
         }

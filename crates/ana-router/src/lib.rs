@@ -35,6 +35,7 @@ mod membership;
 mod reconcile;
 mod driver;
 mod balancer;
+mod clocks;
 mod trimmer;
 pub mod status;
 

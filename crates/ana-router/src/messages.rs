@@ -393,6 +393,14 @@ pub(crate) struct Sealed;
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct AskReport;
 
+/// Tell the time of day.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct AskTime;
+
+/// The time of day of a node, milliseconds since 1970.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct TimeOfDay(pub(crate) u64);
+
 /// What became of each sub-batch, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Appended(pub(crate) Vec<SubAnswer>);
@@ -412,6 +420,8 @@ postcard_body!(
     Sealed,
     AskReport,
     Report,
+    AskTime,
+    TimeOfDay,
 );
 question!(Append, 1, RECORDS_BYTES_MAX, Appended);
 question!(Read, 2, RECORDS_BYTES_MAX, Reading);
@@ -421,6 +431,7 @@ question!(MetaIndex, 5, SMALL_BYTES_MAX, ReadIndex);
 question!(CommandShards, 6, SMALL_BYTES_MAX, ShardsAnswer);
 question!(Seal, 7, SMALL_BYTES_MAX, Sealed);
 question!(AskReport, 8, SMALL_BYTES_MAX, Report);
+question!(AskTime, 9, SMALL_BYTES_MAX, TimeOfDay);
 
 #[cfg(test)]
 #[path = "messages/messages_test.rs"]

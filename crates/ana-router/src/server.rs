@@ -15,8 +15,8 @@ use bytes::Bytes;
 use crate::context::Context;
 use crate::error::Decline;
 use crate::messages::{
-    Append, AskReport, CommandMeta, CommandShards, MetaAnswer, MetaIndex, Question, Read,
-    ReadIndex, Seal, Sealed, Seek, ShardsAnswer, answer_to_body,
+    Append, AskReport, AskTime, CommandMeta, CommandShards, MetaAnswer, MetaIndex, Question, Read,
+    ReadIndex, Seal, Sealed, Seek, ShardsAnswer, TimeOfDay, answer_to_body,
 };
 use crate::status::Report;
 use crate::{append, read, status};
@@ -112,6 +112,12 @@ impl Work for AskReport {
     }
 }
 
+impl Work for AskTime {
+    async fn work(&self, context: &Context) -> Result<Self::Answer, Decline> {
+        Ok::<TimeOfDay, Decline>(TimeOfDay(context.now_ms()))
+    }
+}
+
 /// Answers the calls of peers.
 #[derive(Debug)]
 struct Server {
@@ -138,6 +144,7 @@ impl CallHandler for Server {
             CommandShards::KIND => serve::<CommandShards>(context, body).await,
             Seal::KIND => serve::<Seal>(context, body).await,
             AskReport::KIND => serve::<AskReport>(context, body).await,
+            AskTime::KIND => serve::<AskTime>(context, body).await,
             _ => Err(CallError::Remote(RemoteFault::UnknownKind)),
         }
     }

@@ -173,18 +173,18 @@ pub(crate) async fn route(
         })
 }
 
-/// Waits until the map of this node is newer than `old` and takes records of its stream; none at the deadline.
+/// Waits until the map of this node is newer than `old` and takes records of that name; none at the deadline.
+///
+/// A stream made again under the name since then is the one that is meant now: what is left to be put was not put
+/// into the old one.
 ///
 /// # Errors
-/// `StreamNotFound` when the stream is gone, or another one bears its name.
+/// `StreamNotFound` when no stream takes records under that name.
 pub(crate) async fn newer_route(
     context: &Context,
     old: &Route,
     deadline: Deadline,
 ) -> Answer<Option<Arc<Route>>> {
-    let gone = || KinesisError::StreamNotFound {
-        stream: old.name.clone(),
-    };
     let found = context
         .wait_for(deadline, |meta| {
             (meta.version() != old.version).then(|| context.routes.get(meta, &old.name))
@@ -192,9 +192,10 @@ pub(crate) async fn newer_route(
         .await?;
     match found {
         None => Ok(None),
-        Some(None) => Err(gone()),
-        Some(Some(route)) if route.key != old.key || !route.takes_records() => Err(gone()),
-        Some(Some(route)) => Ok(Some(route)),
+        Some(Some(route)) if route.takes_records() => Ok(Some(route)),
+        Some(_) => Err(KinesisError::StreamNotFound {
+            stream: old.name.clone(),
+        }),
     }
 }
 

@@ -31,6 +31,7 @@ pub(crate) async fn start(context: &Arc<Context>) -> Answer<()> {
         tasks.spawn(membership::run(Arc::clone(context))),
         tasks.spawn(membership::run_learners(Arc::clone(context))),
         tasks.spawn(driver::run(Arc::clone(context))),
+        tasks.spawn(driver::run_expiry(Arc::clone(context))),
         tasks.spawn(balancer::run(Arc::clone(context))),
         tasks.spawn(trimmer::run(Arc::clone(context))),
     ];

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ana_env::time;
 use ana_router::Limits;
-use ana_router::ops::{CreateStream, PutRecord, PutRecords, StreamRef};
+use ana_router::ops::{CreateStream, DeleteStream, PutRecord, PutRecords, StreamRef};
 use ana_types::{GroupId, KinesisError, NodeId, ShardIndex};
 use common::{Cluster, active, entry, eventually, put_all, read_all, scoped};
 
@@ -240,6 +240,58 @@ async fn a_node_joins_follows_the_metadata_and_carries_new_streams() {
         assert!(view.voters.contains(&NodeId(4)), "{:?}", view.voters);
         assert_eq!(status.nodes.len(), 4);
         put_all(cluster.router(2), "t", vec![entry("k", "v")]).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_was_away_makes_up_for_streams_made_and_deleted() {
+    scoped(async {
+        let mut cluster = Cluster::start(3, Limits::Off).await;
+        cluster
+            .router(1)
+            .create_stream(create("s", 1))
+            .await
+            .expect("created");
+        let old = active(cluster.router(1), "s").await.shards[0].group;
+        put_all(cluster.router(1), "s", vec![entry("k", "v")]).await;
+        assert!(cluster.has_directory(NodeId(3), old).await);
+        cluster.kill(NodeId(3)).await;
+        let stream = StreamRef::by_name("s");
+        let delete = DeleteStream {
+            stream,
+            enforce_consumer_deletion: false,
+        };
+        eventually("the stream is deleted", async || {
+            cluster.router(1).delete_stream(delete.clone()).await.ok()
+        })
+        .await;
+        eventually("the name is free", async || {
+            cluster.router(2).create_stream(create("s", 1)).await.ok()
+        })
+        .await;
+        let new = active(cluster.router(2), "s").await.shards[0].group;
+        put_all(cluster.router(1), "s", vec![entry("k", "new")]).await;
+        eventually("the deleted replica is gone", async || {
+            (!cluster.has_directory(NodeId(1), old).await).then_some(())
+        })
+        .await;
+
+        cluster.restart(NodeId(3)).await;
+        eventually(
+            "the deleted replica is gone, the new one is level",
+            async || {
+                let status = cluster.router(3).status().await;
+                let view = status.groups.iter().find(|it| it.id == new)?;
+                let level = view.replicas.len() == 3 && view.replicas.iter().all(|it| it.lag == 0);
+                (level && !cluster.has_directory(NodeId(3), old).await).then_some(())
+            },
+        )
+        .await;
+        assert_eq!(
+            read_all(cluster.router(3), "s", ShardIndex(0)).await.0[0].1,
+            "new"
+        );
     })
     .await;
 }

@@ -217,6 +217,13 @@ impl Cluster {
         &self.nodes.values().next().expect("a running node").router
     }
 
+    /// Whether the disk of a node, running or not, has files of a group.
+    pub(crate) async fn has_directory(&self, id: NodeId, group: GroupId) -> bool {
+        let disk = self.disks.get(&id).expect("a disk");
+        let dir = Path::new("/data/groups").join(group.to_string());
+        disk.list(&dir).await.is_ok()
+    }
+
     /// The router of any node but this one.
     pub(crate) fn other_than(&self, id: NodeId) -> &Router {
         let mut others = self.nodes.iter().filter(|it| *it.0 != id);
