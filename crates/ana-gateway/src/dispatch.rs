@@ -117,3 +117,7 @@ fn plain_json(body: &[u8]) -> Reply {
     };
     reply.of_type(PLAIN_JSON)
 }
+
+#[cfg(test)]
+#[path = "dispatch/dispatch_test.rs"]
+mod dispatch_test;

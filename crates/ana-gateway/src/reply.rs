@@ -92,6 +92,21 @@ impl Reply {
         self
     }
 
+    #[cfg(test)]
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    #[cfg(test)]
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    #[cfg(test)]
+    pub(crate) fn body(&self) -> &Bytes {
+        &self.body
+    }
+
     /// The HTTP response; `exchange` ends when the body has been handed on.
     pub(crate) fn into_http(
         self,

@@ -455,15 +455,19 @@ fn limits_of_lists_and_maps() {
 #[test]
 fn at_most_ten_errors_are_listed() {
     let record = r#"{"ExplicitHashKey":"x"}"#;
-    let body = format!(r#"{{"Records":[{}]}}"#, vec![record; 50].join(","));
-    let text = refused(Operation::PutRecords, &body)
-        .message
-        .expect("a message");
-    assert!(
-        text.starts_with("10 validation errors detected: "),
-        "{text}"
-    );
-    assert_eq!(text.matches("failed to satisfy constraint").count(), 10);
+    // Three errors per record; an empty name has two, so the tenth may come in the middle of a member.
+    for (records, name) in [(50, "a"), (3, "")] {
+        let records = vec![record; records].join(",");
+        let body = format!(r#"{{"Records":[{records}],"StreamName":"{name}"}}"#);
+        let text = refused(Operation::PutRecords, &body)
+            .message
+            .expect("a message");
+        assert!(
+            text.starts_with("10 validation errors detected: "),
+            "{text}"
+        );
+        assert_eq!(text.matches("failed to satisfy constraint").count(), 10);
+    }
 }
 
 #[test]

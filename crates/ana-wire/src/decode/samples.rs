@@ -1,4 +1,5 @@
-//! Requests as boto3 sends them (`json.dumps` spacing, whole seconds), one or more per operation.
+//! Requests as boto3 sends them (`json.dumps` spacing), one per operation; the time with a fraction is
+//! the JavaScript SDK's.
 
 use crate::operation::Operation;
 

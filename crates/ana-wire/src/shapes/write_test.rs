@@ -141,7 +141,9 @@ fn descriptions() {
             shards: vec![shard(None, None)],
             has_more_shards: false,
         }),
-        &expect![[r#"{"StreamDescription":{"StreamName":"clicks","StreamARN":"arn:aws:kinesis:us-east-1:000000000000:stream/clicks","StreamStatus":"ACTIVE","StreamModeDetails":{"StreamMode":"ON_DEMAND"},"StreamCreationTimestamp":1459799926.48,"RetentionPeriodHours":24,"EnhancedMonitoring":[{"ShardLevelMetrics":[]}],"EncryptionType":"NONE","Shards":[{"ShardId":"shardId-000000000006","HashKeyRange":{"StartingHashKey":"0","EndingHashKey":"340282366920938463463374607431768211455"},"SequenceNumberRange":{"StartingSequenceNumber":"49590338271490256608557595484619406898237394112821067874"}}],"HasMoreShards":false}}"#]],
+        &expect![[
+            r#"{"StreamDescription":{"StreamName":"clicks","StreamARN":"arn:aws:kinesis:us-east-1:000000000000:stream/clicks","StreamStatus":"ACTIVE","StreamModeDetails":{"StreamMode":"ON_DEMAND"},"StreamCreationTimestamp":1459799926.48,"RetentionPeriodHours":24,"EnhancedMonitoring":[{"ShardLevelMetrics":[]}],"EncryptionType":"NONE","Shards":[{"ShardId":"shardId-000000000006","HashKeyRange":{"StartingHashKey":"0","EndingHashKey":"340282366920938463463374607431768211455"},"SequenceNumberRange":{"StartingSequenceNumber":"49590338271490256608557595484619406898237394112821067874"}}],"HasMoreShards":false}}"#
+        ]],
     );
     check(
         &Response::DescribeStreamSummary(DescribeStreamSummaryOutput {
@@ -185,7 +187,9 @@ fn lists() {
             shards: vec![shard(Some(2), Some(0x7fff_ffff_ffff_ffff))],
             next_token: None,
         }),
-        &expect![[r#"{"Shards":[{"ShardId":"shardId-000000000006","ParentShardId":"shardId-000000000002","AdjacentParentShardId":"shardId-000000000003","HashKeyRange":{"StartingHashKey":"0","EndingHashKey":"340282366920938463463374607431768211455"},"SequenceNumberRange":{"StartingSequenceNumber":"49590338271490256608557595484619406898237394112821067874","EndingSequenceNumber":"49590338271501406981156860796188965831554103664399351906"}}]}"#]],
+        &expect![[
+            r#"{"Shards":[{"ShardId":"shardId-000000000006","ParentShardId":"shardId-000000000002","AdjacentParentShardId":"shardId-000000000003","HashKeyRange":{"StartingHashKey":"0","EndingHashKey":"340282366920938463463374607431768211455"},"SequenceNumberRange":{"StartingSequenceNumber":"49590338271490256608557595484619406898237394112821067874","EndingSequenceNumber":"49590338271501406981156860796188965831554103664399351906"}}]}"#
+        ]],
     );
     check(
         &Response::ListTagsForStream(ListTagsForStreamOutput {
