@@ -56,9 +56,6 @@ pub enum NodeError {
         /// The cause.
         source: io::Error,
     },
-    /// A directory cannot be made.
-    #[error("data directory: {0}")]
-    DataDir(io::Error),
     /// The replicas cannot be opened.
     #[error("replicas: {0}")]
     Groups(#[from] GroupError),
@@ -81,10 +78,6 @@ impl Node {
     ) -> Result<Node, NodeError> {
         config.check()?;
         let router_config = router_config(&config)?;
-        env.disk
-            .create_dir_all(&config.data_dir)
-            .await
-            .map_err(NodeError::DataDir)?;
         let api = listen(&env, &config.api).await?;
         let peer = listen(&env, &config.peer).await?;
 

@@ -215,6 +215,36 @@ fn plan(
         .collect())
 }
 
+/// Creates a directory so that it is still there after a power cut.
+///
+/// # Errors
+/// When it cannot be created or made durable.
+pub async fn make_dir(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+    let parent_of = |dir: &Path| match dir.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    // The nearest parent always: an earlier process may have created the directory and then died.
+    let mut to_sync = vec![parent_of(dir)];
+    for ancestor in dir.ancestors().skip(1) {
+        if ancestor.as_os_str().is_empty() {
+            break;
+        }
+        match disk.list(ancestor).await {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                to_sync.push(parent_of(ancestor));
+            }
+            // It is there; whether we may list it does not matter.
+            _ => break,
+        }
+    }
+    disk.create_dir_all(dir).await?;
+    for parent in to_sync {
+        disk.sync_dir(&parent).await?;
+    }
+    Ok(())
+}
+
 /// Writes a small file so that after a crash either the old or the new one is there.
 pub async fn save(disk: &dyn Disk, dir: &Path, name: &str, bytes: Bytes) -> io::Result<()> {
     let fresh = dir.join(format!("{name}.new"));
@@ -254,6 +284,21 @@ mod tests {
             None,
             "one random number gives one port, and two are needed"
         );
+    }
+
+    #[test]
+    fn a_new_directory_survives_a_power_cut() {
+        let options = ana_env::memory::MemoryDiskOptions::default();
+        let disk = ana_env::memory::MemoryDisk::new(1, options);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.expect("a runtime").block_on(async {
+            let dir = Path::new("/var/lib/anabranch/node-1");
+            make_dir(&disk, dir).await.expect("room for directories");
+            disk.crash();
+            disk.list(dir).await.expect("still there");
+        });
     }
 
     #[test]

@@ -151,7 +151,10 @@ pub(super) async fn ask<T: serde::de::DeserializeOwned>(
     );
     Err(CliError::new(exit, what)
         .context(format!("endpoint {}", context.endpoint))
-        .advice("try: ana status (only a cluster started by `ana up` has a supervisor)"))
+        .advice(match exit {
+            Exit::NotFound => "try: ana status",
+            _ => "try: ana status (only a cluster started by `ana up` has a supervisor)",
+        }))
 }
 
 /// Nodes as the supervisor sees them.

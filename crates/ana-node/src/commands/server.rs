@@ -10,6 +10,7 @@ use ana_raft::SledCheckpoints;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
 use super::Context;
+use crate::cluster::layout;
 use crate::cluster::lock::DirLock;
 use crate::config::{ConfigError, NodeConfig};
 use crate::error::{CliError, Exit};
@@ -66,7 +67,7 @@ impl Server {
             });
         }
         let dir = config.data_dir.clone();
-        let made = context.env.disk.create_dir_all(&dir).await;
+        let made = layout::make_dir(context.env.disk.as_ref(), &dir).await;
         made.map_err(|error| CliError::file("create the data directory", &dir, &error))?;
         let _lock = DirLock::take(&dir).map_err(|error| {
             CliError::new(Exit::Failed, error.to_string())

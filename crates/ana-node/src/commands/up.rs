@@ -76,7 +76,7 @@ impl Up {
             .unwrap_or_else(|| context.environment.data_dir());
         let dir = std::path::absolute(&dir)
             .map_err(|error| CliError::file("find the data directory", &dir, &error))?;
-        let made = context.env.disk.create_dir_all(&dir).await;
+        let made = layout::make_dir(context.env.disk.as_ref(), &dir).await;
         made.map_err(|error| CliError::file("create the data directory", &dir, &error))?;
         let _lock = DirLock::take(&dir).map_err(|error| explain_lock(&error))?;
         let listener = self.listen(context).await?;
