@@ -7,7 +7,7 @@
 //!
 //! Must stay true: a fault of syntax (no message) wins over a fault of type (AWS's message), wherever
 //! they stand; of several faults of type the first in the body wins; of a repeated member the last
-//! counts.
+//! counts; elements beyond one more than the greatest number allowed are counted, not read.
 
 mod read;
 mod write;

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::fmt;
 
 use serde::Deserializer;
@@ -214,11 +213,16 @@ impl<'de> Visitor<'de> for CollectionVisitor<'_> {
             kept: Vec::new(),
             count: 0,
         };
-        while let Some(value) = seq.next_element_seed(seed)? {
+        while items.count < self.kept_max() {
+            let Some(value) = seq.next_element_seed(seed)? else {
+                return Ok(Some(Value::List(items)));
+            };
+            items.kept.extend(value);
             items.count += 1;
-            if items.kept.len() < self.kept_max() {
-                items.kept.extend(value);
-            }
+        }
+        // Too many in any case: the others are only counted.
+        while seq.next_element::<IgnoredAny>()?.is_some() {
+            items.count += 1;
         }
         Ok(Some(Value::List(items)))
     }
@@ -233,15 +237,15 @@ impl<'de> Visitor<'de> for CollectionVisitor<'_> {
             faults: self.faults,
         };
         let mut kept: BTreeMap<Cow<'de, str>, Value<'de>> = BTreeMap::new();
-        while let Some(Borrowed(key)) = map.next_key()? {
+        while kept.len() < self.kept_max() {
+            let Some(Borrowed(key)) = map.next_key()? else {
+                return Ok(Some(Value::Map(Entries { kept })));
+            };
             let value = map.next_value_seed(seed)?.unwrap_or(Value::Null);
-            let room = kept.len() < self.kept_max();
-            match kept.entry(key) {
-                Entry::Occupied(mut entry) => drop(entry.insert(value)),
-                Entry::Vacant(entry) if room => drop(entry.insert(value)),
-                Entry::Vacant(_) => {}
-            }
+            kept.insert(key, value);
         }
+        // Too many in any case: the others are only skipped.
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(Some(Value::Map(Entries { kept })))
     }
 }
