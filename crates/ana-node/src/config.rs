@@ -103,14 +103,17 @@ pub struct MemberConfig {
 }
 
 /// Times of the consensus protocol, milliseconds: heartbeat < election minimum < maximum.
+///
+/// After the loss of a leader its followers let the lease (the maximum) run out and then wait a
+/// random time between minimum and maximum: writes go on after 1.5 to 2 s with the defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RaftSettings {
     /// Between two heartbeats; 150.
     pub heartbeat_ms: u64,
-    /// A follower waits at least this long for its leader; 750.
+    /// A follower waits at least this long for its leader; 500.
     pub election_min_ms: u64,
-    /// A follower waits at most this long, and a lease lasts so long; 1500.
+    /// A follower waits at most this long, and a lease lasts so long; 1000.
     pub election_max_ms: u64,
 }
 
@@ -150,8 +153,8 @@ impl Default for RaftSettings {
     fn default() -> RaftSettings {
         RaftSettings {
             heartbeat_ms: 150,
-            election_min_ms: 750,
-            election_max_ms: 1500,
+            election_min_ms: 500,
+            election_max_ms: 1000,
         }
     }
 }

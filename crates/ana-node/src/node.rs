@@ -10,15 +10,18 @@
 //! - everything that runs was spawned inside the caller's `ana_env::runtime::scope`;
 //! - the layers end in the order from clients down, so that nothing is asked of what has ended.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ana_env::Env;
 use ana_env::runtime::Tasks;
+use ana_env::{Env, time};
 use ana_gateway::{Gateway, GatewayConfig};
 use ana_log::LogConfig;
-use ana_raft::{CheckpointStore, GroupError, Groups, PeerServer, Peers, RaftNodeConfig};
+use ana_raft::{
+    CheckpointStore, GroupError, GroupHealth, Groups, PeerServer, Peers, RaftNodeConfig,
+};
 use ana_router::{Limits, Member, Router, RouterConfig};
 use ana_types::{AccountId, KinesisError, NameError, NodeId, Region, Zone};
 use tokio::sync::watch;
@@ -26,6 +29,9 @@ use tokio::sync::watch;
 use crate::admin::NodeAdmin;
 use crate::config::{ConfigError, LimitsSetting, MemberConfig, NodeConfig};
 use crate::service::NodeService;
+
+/// How often the replicas are looked at for one that failed.
+const FAILURE_LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// A running node. It ends with [`Node::shutdown`]; dropping it cuts everything off.
 #[derive(Debug)]
@@ -129,6 +135,29 @@ impl Node {
     /// Its replicas, for tests that look inside.
     pub fn groups(&self) -> &Groups {
         &self.groups
+    }
+
+    /// Waits until a replica can no longer write (a failed fsync), and says which and why. What the
+    /// disk holds is in doubt then: the process should end and recover from what it finds.
+    pub async fn until_failed(&self) -> String {
+        let mut looks = time::interval(FAILURE_LOOK_EVERY);
+        let mut failed_before = BTreeSet::new();
+        loop {
+            looks.tick().await;
+            let mut failed_now = BTreeSet::new();
+            for group in self.groups.list() {
+                let GroupHealth::Failed { why } = group.health else {
+                    continue;
+                };
+                // A group that is being closed on purpose looks the same for a moment, and is gone
+                // at the next look.
+                if failed_before.contains(&group.id) {
+                    return format!("group {}: {why}", group.id);
+                }
+                failed_now.insert(group.id);
+            }
+            failed_before = failed_now;
+        }
     }
 
     /// Ends the node in order: no new requests, requests under way answered, logs closed.

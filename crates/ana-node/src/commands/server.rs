@@ -89,12 +89,22 @@ impl Server {
                 .context(format!("settings {}", self.config.display()))
         })?;
         let watch_parent = self.die_with.is_some();
-        tokio::select! {
-            () = signals.next() => tracing::info!("asked to end"),
-            _ = &mut parent_gone, if watch_parent => tracing::warn!("the parent process is gone"),
-        }
+        let failure = tokio::select! {
+            () = signals.next() => None,
+            _ = &mut parent_gone, if watch_parent => None,
+            why = node.until_failed() => Some(why),
+        };
+        tracing::info!(failure, "ending");
         node.shutdown().await;
-        Ok(Exit::Ok)
+        match failure {
+            None => Ok(Exit::Ok),
+            Some(why) => Err(CliError::new(
+                Exit::Failed,
+                format!("a log cannot be written: {why}"),
+            )
+            .context(format!("directory {}", dir.display()))
+            .advice("look at the disk, then start the node again: it recovers by itself")),
+        }
     }
 
     fn explain_config(&self, error: &ConfigError) -> CliError {
