@@ -32,7 +32,7 @@ const UNRESTRICTED: &[&str] = &["ana-node", "ana-e2e", "ana-sim"];
 const GUARDED: &[(&str, &[&str])] = &[
     ("openraft", &["ana-raft"]),
     ("sled", &["ana-raft"]),
-    ("hyper", &["ana-gateway", "ana-node", "ana-sim"]),
+    ("hyper", &["ana-gateway", "ana-node", "ana-raft"]),
     ("tonic", &["ana-proto", "ana-raft"]),
     ("turmoil", &["ana-sim"]),
 ];
