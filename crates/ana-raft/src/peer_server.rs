@@ -222,6 +222,8 @@ async fn answer(
 #[cfg(test)]
 mod fakes;
 #[cfg(test)]
+mod appends_test;
+#[cfg(test)]
 mod wire_test;
 #[cfg(test)]
 mod faults_test;

@@ -99,6 +99,10 @@ impl AppendSessions {
             .get(&group)
             .map_or(0, |session| session.number);
         let mut frames = Vec::new();
+        if number < newest {
+            // A stream that the sender has already replaced; it must not disturb the new one.
+            return vec![refuse(group, id, RefusalReason::SessionClosed)];
+        }
         if number > newest {
             frames = self.end(group, RefusalReason::SessionClosed);
             match self.begin(group) {
@@ -145,10 +149,7 @@ impl AppendSessions {
     }
 
     fn feed(&mut self, group: GroupId, id: u64, append: wire::Append) -> Result<(), RefusalReason> {
-        let session = self
-            .sessions
-            .get_mut(&group)
-            .filter(|it| it.number == append.session);
+        let session = self.sessions.get_mut(&group);
         let open = session
             .and_then(|it| it.open.as_mut())
             .ok_or(RefusalReason::SessionClosed)?;

@@ -301,7 +301,8 @@ impl GroupLookup for FakeGroups {
     }
 }
 
-/// Kind 1 echoes, kind 2 never answers, kind 3 fails, any other is unknown.
+/// Kind 1 echoes, kind 2 never answers, kind 3 fails, kind 4 does not know whether it has
+/// happened, any other is unknown.
 #[derive(Debug, Default)]
 pub(super) struct FakeCalls {
     pub(super) taken: AtomicUsize,
@@ -315,6 +316,7 @@ impl CallHandler for FakeCalls {
             1 => Ok(body),
             2 => std::future::pending().await,
             3 => Err(CallError::Unreachable),
+            4 => Err(CallError::TimedOut),
             _ => Err(CallError::Remote(RemoteFault::UnknownKind)),
         }
     }

@@ -209,7 +209,7 @@ async fn one_stuck_group_does_not_stop_another() {
 
         let mut second = to_two(&one, GroupId(8)).await;
         let requests = (1..=100).map(|index| append(index, 1000)).collect();
-        let answers = time::timeout(SECOND, send_all(&mut second, requests)).await;
+        let answers = time::timeout(4 * SECOND, send_all(&mut second, requests)).await;
         assert_eq!(answers.expect("not stuck").len(), 100);
         stuck_answers.abort();
     })
@@ -221,11 +221,11 @@ async fn an_unknown_group_is_refused_at_once() {
     scope(1, async {
         let (one, _two) = pair(&FakeReplica::answering()).await;
         let mut network = to_two(&one, GroupId(99)).await;
-        let answers = time::timeout(SECOND, send_all(&mut network, vec![append(1, 10)])).await;
+        let answers = time::timeout(4 * SECOND, send_all(&mut network, vec![append(1, 10)])).await;
         let answers = answers.expect("at once");
         assert!(refused(&answers, "GroupAbsent"), "{answers:?}");
         let request = VoteRequest::new(leader_vote(), None);
-        let vote = time::timeout(SECOND, network.vote(request, option()))
+        let vote = time::timeout(4 * SECOND, network.vote(request, option()))
             .await
             .expect("at once");
         assert!(matches!(vote, Err(RPCError::Unreachable(_))), "{vote:?}");
