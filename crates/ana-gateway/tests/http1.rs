@@ -290,28 +290,31 @@ async fn a_client_that_does_not_read_is_dropped() {
 /// An exchange lasts as long as its answer is read: a slow reader is not an idle connection.
 #[tokio::test(start_paused = true)]
 async fn a_client_that_reads_slowly_gets_it_all() {
-    scope(1, async {
-        let door = door();
-        let mut client = door.connect().await;
-        client
-            .send(&boto3("GetRecords", r#"{"ShardIterator": "AAAA"}"#))
-            .await;
-        let start = now();
-        let mut read = 0;
-        while read < 8 * 1024 * 1024 / 3 * 4 {
-            let mut piece = [0; 16 * 1024];
-            let length = tokio::io::AsyncReadExt::read(&mut client.0, &mut piece).await;
-            let length = length.expect("the connection goes on");
-            assert!(length > 0, "closed after {read} bytes");
-            read += length;
-            sleep(Duration::from_millis(140)).await;
-        }
-        let took = now() - start;
-        assert!(
-            took > Duration::from_secs(90) && took < Duration::from_secs(119),
-            "{took:?}"
-        );
-    })
+    scope(
+        1,
+        Box::pin(async {
+            let door = door();
+            let mut client = door.connect().await;
+            client
+                .send(&boto3("GetRecords", r#"{"ShardIterator": "AAAA"}"#))
+                .await;
+            let start = now();
+            let mut read = 0;
+            while read < 8 * 1024 * 1024 / 3 * 4 {
+                let mut piece = [0; 16 * 1024];
+                let length = tokio::io::AsyncReadExt::read(&mut client.0, &mut piece).await;
+                let length = length.expect("the connection goes on");
+                assert!(length > 0, "closed after {read} bytes");
+                read += length;
+                sleep(Duration::from_millis(140)).await;
+            }
+            let took = now() - start;
+            assert!(
+                took > Duration::from_secs(90) && took < Duration::from_secs(119),
+                "{took:?}"
+            );
+        }),
+    )
     .await;
 }
 
