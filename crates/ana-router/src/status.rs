@@ -313,8 +313,12 @@ fn join_reports(view: &mut GroupView, reports: &BTreeMap<NodeId, Report>) {
     view.commit_index = replicas.iter().map(|it| it.commit_index).max().unwrap_or(0);
     let newest = replicas.iter().filter(|it| it.term == view.term);
     let said: Vec<NodeId> = newest.filter_map(|it| it.leader).collect();
-    // A leader that does not report itself is dead or cut off, and its followers have not noticed yet.
-    view.leader = said.into_iter().find(|leader| reports.contains_key(leader));
+    // A leader that does not report itself is dead or cut off, and its followers have not noticed yet. Elections are
+    // numbered by term and then node, so of two leaders in one term the greater node is the later one.
+    view.leader = said
+        .into_iter()
+        .filter(|leader| reports.contains_key(leader))
+        .max();
     view.replicas = replicas
         .into_iter()
         .map(|it| {

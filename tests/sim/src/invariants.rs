@@ -7,7 +7,6 @@ mod sequence_is_unique;
 mod order_per_key;
 mod reads_are_final;
 mod replicas_are_equal;
-mod one_leader_per_term;
 mod ranges_tile;
 mod nothing_is_stuck;
 
@@ -29,7 +28,6 @@ const CHECKS: &[(&str, Check)] = &[
     ("order per key", order_per_key::check),
     ("what was read stays", reads_are_final::check),
     ("replicas are equal", replicas_are_equal::check),
-    ("one leader in a term", one_leader_per_term::check),
     ("open shards tile the key space", ranges_tile::check),
     ("nothing is stuck after the faults", nothing_is_stuck::check),
 ];

@@ -20,4 +20,5 @@ pub mod world;
 pub mod oracle;
 pub mod workload;
 pub mod invariants;
+pub mod known;
 pub mod run;

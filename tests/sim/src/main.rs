@@ -1,8 +1,10 @@
 //! `ana-sim`: runs seeds, repeats one, and proves that a seed gives one trace.
 
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use ana_sim::known::SCENARIOS;
 use ana_sim::plan::Plan;
 use ana_sim::run::{Report, run};
 use ana_sim::trace::Fingerprint;
@@ -32,6 +34,8 @@ enum Mode {
         #[arg(long, default_value_t = 2)]
         workers: u64,
     },
+    /// Runs the written scenarios that once found something (`seeds` does it first)
+    Known,
     /// Runs every `step`-th seed in this process (what a worker does)
     Range { first: u64, count: u64, step: u64 },
     /// Runs one seed
@@ -52,7 +56,23 @@ enum Mode {
     },
 }
 
+/// The seed that runs now, for [`name_seed_of_panics`].
+static SEED: AtomicU64 = AtomicU64::new(0);
+
+/// A panic inside a node ends the whole process; it must not hide which seed it was.
+fn name_seed_of_panics() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let seed = SEED.load(Ordering::Relaxed);
+        say(&format!(
+            "seed {seed}: BROKEN by a panic\n  again: target/release/ana-sim seed {seed} --print"
+        ));
+        usual(info);
+    }));
+}
+
 fn main() -> Result<ExitCode> {
+    name_seed_of_panics();
     let arguments = Arguments::parse();
     match arguments.command {
         Mode::Seeds {
@@ -60,9 +80,11 @@ fn main() -> Result<ExitCode> {
             first,
             workers,
         } => seeds(count, first, workers),
+        Mode::Known => Ok(known()),
         Mode::Range { first, count, step } => Ok(range(first, count, step)),
         Mode::Seed { seed, print, level } => {
             tracing::subscriber::set_global_default(Fingerprint { level, print })?;
+            SEED.store(seed, Ordering::Relaxed);
             let plan = Plan::new(seed);
             say(&format!("{plan:#?}"));
             let report = run(plan, false);
@@ -76,6 +98,12 @@ fn main() -> Result<ExitCode> {
 /// Worker processes, because two runs in one process would share tokio's task counter.
 fn seeds(count: u64, first: u64, workers: u64) -> Result<ExitCode> {
     let program = std::env::current_exe()?;
+    let mut good = Command::new(&program)
+        .arg("known")
+        .stdin(Stdio::null())
+        .status()
+        .context("starting the written scenarios")?
+        .success();
     let mut children = Vec::new();
     for worker in 0..workers.max(1) {
         let numbers = [
@@ -91,7 +119,6 @@ fn seeds(count: u64, first: u64, workers: u64) -> Result<ExitCode> {
             .spawn();
         children.push(child.context("starting a worker")?);
     }
-    let mut good = true;
     for mut child in children {
         good &= child.wait()?.success();
     }
@@ -108,14 +135,34 @@ fn seeds(count: u64, first: u64, workers: u64) -> Result<ExitCode> {
     Ok(verdict(good))
 }
 
+fn known() -> ExitCode {
+    let mut good = true;
+    for scenario in SCENARIOS {
+        let plan = (scenario.plan)();
+        SEED.store(plan.seed, Ordering::Relaxed);
+        let report = run(plan, false);
+        if !report.broken.is_empty() {
+            good = false;
+            say(&format!(
+                "scenario {:?} ({})",
+                scenario.name, scenario.found
+            ));
+            tell(&report);
+        }
+    }
+    say(&format!("scenarios: {} run", SCENARIOS.len()));
+    verdict(good)
+}
+
 fn range(first: u64, count: u64, step: u64) -> ExitCode {
-    let (mut acknowledged, mut reshards, mut terms, mut simulated, mut red) =
+    let (mut acknowledged, mut reshards, mut elections, mut simulated, mut red) =
         (0, 0, 0, Duration::ZERO, 0);
     for seed in (0..count).map(|number| first + number * step) {
+        SEED.store(seed, Ordering::Relaxed);
         let report = run(Plan::new(seed), false);
         acknowledged += report.acknowledged;
         reshards += report.reshards;
-        terms += report.terms;
+        elections += report.elections;
         simulated += report.simulated;
         if !report.broken.is_empty() {
             red += 1;
@@ -123,7 +170,7 @@ fn range(first: u64, count: u64, step: u64) -> ExitCode {
         }
     }
     say(&format!(
-        "worker: {count} seeds, {red} red, {acknowledged} records acknowledged, {reshards} reshards, {terms} terms, {} simulated s",
+        "worker: {count} seeds, {red} red, {acknowledged} records acknowledged, {reshards} reshards, {elections} elections, {} simulated s",
         simulated.as_secs()
     ));
     verdict(red == 0)
@@ -136,6 +183,7 @@ fn meta(count: u64, first: u64) -> Result<ExitCode> {
     })?;
     let mut events = 0;
     for seed in first..first + count {
+        SEED.store(seed, Ordering::Relaxed);
         let (one, two) = (run(Plan::new(seed), true), run(Plan::new(seed), true));
         events += one.events;
         let part = one.lines.iter().zip(&two.lines).position(|(a, b)| a != b);
@@ -158,13 +206,13 @@ fn meta(count: u64, first: u64) -> Result<ExitCode> {
 
 fn tell(report: &Report) {
     say(&format!(
-        "seed {}: acknowledged {} unknown {} read {} reshards {} terms {} simulated {:?} events {} fingerprint {:016x}",
+        "seed {}: acknowledged {} unknown {} read {} reshards {} elections {} simulated {:?} events {} fingerprint {:016x}",
         report.seed,
         report.acknowledged,
         report.unknown,
         report.read,
         report.reshards,
-        report.terms,
+        report.elections,
         report.simulated,
         report.events,
         report.fingerprint,

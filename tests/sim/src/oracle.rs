@@ -65,7 +65,17 @@ pub struct ReplicaSeen {
     pub group: u64,
     pub from: u64,
     pub upto: u64,
+    /// How many entries of `from..=upto` it holds; fewer while it lags.
+    pub entries: u64,
     pub digest: String,
+}
+
+impl ReplicaSeen {
+    /// Whether it holds every entry it was asked for.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.entries == (self.upto + 1).saturating_sub(self.from)
+    }
 }
 
 /// Everything a run's clients know at its end.
@@ -78,16 +88,28 @@ pub struct Oracle {
     pub chains: Vec<Vec<Seen>>,
     /// The whole stream, read at the end.
     pub finally: Vec<Seen>,
+    /// Shards whose last read did not come to their end: nothing can be said of what they hold.
+    pub unread: BTreeSet<String>,
+    /// Empty if no node listed them.
     pub shards: Vec<ShardSeen>,
     /// Listings taken while faults were going on.
     pub listings: Vec<Vec<ShardSeen>>,
     pub replicas: Vec<ReplicaSeen>,
-    /// (group, term) -> nodes that called themselves leader.
-    pub leaders: BTreeMap<(u64, u64), BTreeSet<u64>>,
+    /// Elections that somebody saw won: group, term, leader. A term may have several, one after another: openraft
+    /// numbers elections by term and node (`docs/FINDINGS.md`).
+    pub elections: BTreeSet<(u64, u64, u64)>,
     /// When the last read of the whole stream began, and how long records live.
     pub read_ms: u64,
     pub retention_ms: u64,
     /// Things that must have got on after the faults, and did not.
     pub stuck: Vec<String>,
     pub reshards: usize,
+}
+
+impl Oracle {
+    /// Whether the last read says all that a shard holds. If it does not, [`Oracle::stuck`] says why.
+    #[must_use]
+    pub fn was_read(&self, shard: &str) -> bool {
+        !self.shards.is_empty() && !self.unread.contains(shard)
+    }
 }

@@ -14,6 +14,8 @@ const SAFETY: Duration = Duration::from_secs(12);
 pub enum Fault {
     /// The machine of a node loses power; what was not synced is lost or torn. It starts again `down` later.
     Crash { node: usize, down: Duration },
+    /// One sync of a node's disk fails, as real disks do once and never again; the machine restarts `down` later.
+    BadSync { node: usize, down: Duration },
     /// All machines at once.
     CrashAll { down: Duration },
     /// A cut between two nodes, in one direction or both.
@@ -37,6 +39,8 @@ pub struct Plan {
     pub reshard: bool,
     /// Records expire within seconds, so that logs are trimmed and replicas that were away need a snapshot.
     pub trim: bool,
+    /// Unsynced writes lose any of their pieces in a crash, not only the end.
+    pub torn_anywhere: bool,
     pub latency_max: Duration,
     pub safety: Duration,
     pub faults: Vec<(Duration, Fault)>,
@@ -55,6 +59,7 @@ impl Plan {
             producers: dice.random_range(2..=3),
             reshard: dice.random_bool(0.6),
             trim: dice.random_bool(0.4),
+            torn_anywhere: dice.random_bool(0.5),
             latency_max: Duration::from_millis(dice.random_range(2..=12)),
             safety: SAFETY,
             faults: Vec::new(),
@@ -79,7 +84,8 @@ fn fault(dice: &mut ChaCha8Rng, nodes: usize) -> Fault {
     let other = (node + dice.random_range(1..nodes)) % nodes;
     let long = Duration::from_millis(dice.random_range(100..5000));
     match dice.random_range(0..10) {
-        0..=4 => Fault::Crash { node, down: long },
+        0..=3 => Fault::Crash { node, down: long },
+        4 => Fault::BadSync { node, down: long },
         5 => Fault::CrashAll {
             down: Duration::from_millis(dice.random_range(100..1500)),
         },

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
-use ana_env::memory::{MemoryDisk, MemoryDiskOptions, SeededRng};
+use ana_env::memory::{MemoryDisk, MemoryDiskOptions, SeededRng, Tear};
 use ana_env::{Clock, Disk, Env, runtime};
 use ana_node::{Node, NodeConfig};
 use ana_raft::MemoryCheckpoints;
@@ -96,6 +96,8 @@ pub struct World {
     disks: Vec<Arc<MemoryDisk>>,
     /// When each node that is down comes back, simulated time.
     down: Vec<Option<Duration>>,
+    /// When each node with a bad sync restarts.
+    bad: Vec<Option<Duration>>,
     /// Cuts to heal, with their time.
     cuts: Vec<(Duration, usize, usize)>,
 }
@@ -117,7 +119,14 @@ impl World {
         for node in 0..plan.nodes {
             let disk = Arc::new(MemoryDisk::new(
                 plan.derive(100 + node as u64),
-                MemoryDiskOptions::default(),
+                MemoryDiskOptions {
+                    tear: if plan.torn_anywhere {
+                        Tear::AnyPieces
+                    } else {
+                        Tear::Prefix
+                    },
+                    ..MemoryDiskOptions::default()
+                },
             ));
             add_host(&mut sim, plan, node, Arc::clone(&disk));
             disks.push(disk);
@@ -127,6 +136,7 @@ impl World {
             World {
                 disks,
                 down: vec![None; plan.nodes],
+                bad: vec![None; plan.nodes],
                 cuts: Vec::new(),
             },
         )
@@ -137,6 +147,12 @@ impl World {
         crate::trace::note(&format!("{:?} {fault:?}", sim.elapsed()));
         match *fault {
             Fault::Crash { node, down } => self.crash(sim, node, down),
+            Fault::BadSync { node, down } => {
+                if self.down[node].is_none() && self.bad[node].is_none() {
+                    self.disks[node].fail_next_sync(1);
+                    self.bad[node] = Some(sim.elapsed() + down);
+                }
+            }
             Fault::CrashAll { down } => {
                 (0..self.disks.len()).for_each(|node| self.crash(sim, node, down))
             }
@@ -158,6 +174,9 @@ impl World {
     pub fn heal(&mut self, sim: &mut turmoil::Sim<'static>, all: bool) {
         let now = sim.elapsed();
         for node in 0..self.down.len() {
+            if self.bad[node].is_some_and(|due| all || due <= now) {
+                self.crash(sim, node, Duration::from_millis(100));
+            }
             if self.down[node].is_some_and(|due| all || due <= now) {
                 self.down[node] = None;
                 sim.bounce(host(node));
@@ -181,6 +200,8 @@ impl World {
         if self.down[node].is_none() {
             sim.crash(host(node));
             self.disks[node].crash();
+            self.disks[node].fail_next_sync(0);
+            self.bad[node] = None;
             self.down[node] = Some(sim.elapsed() + down);
         }
     }
@@ -207,6 +228,7 @@ fn add_host(sim: &mut turmoil::Sim<'static>, plan: &Plan, node: usize, disk: Arc
     let seed = plan.derive(1000 + node as u64);
     let skew_ms = plan.derive(2000 + node as u64) % 200;
     let lives = AtomicU64::new(0);
+    let kept = Arc::new(MemoryCheckpoints::new());
     sim.host(host(node), move || {
         let life = lives.fetch_add(1, Ordering::Relaxed);
         let seed = seed ^ life.wrapping_mul(0x2545_f491_4f6c_dd1d);
@@ -217,11 +239,15 @@ fn add_host(sim: &mut turmoil::Sim<'static>, plan: &Plan, node: usize, disk: Arc
             rng: Arc::new(SeededRng::new(seed)),
         };
         let config = config.clone();
+        // A crash takes the checkpoints away, or leaves them newer than the log that survived: both must do no harm.
+        let checkpoints = if seed.is_multiple_of(2) {
+            Arc::clone(&kept)
+        } else {
+            Arc::new(MemoryCheckpoints::new())
+        };
         runtime::scope(seed, async move {
-            // Checkpoints can always be rebuilt, so a crash takes them away every time.
-            let node = Node::start(env, config, Arc::new(MemoryCheckpoints::default())).await?;
-            node.ended().await;
-            Ok(())
+            let _running = Node::start(env, config, checkpoints).await?;
+            std::future::pending().await
         })
     });
 }

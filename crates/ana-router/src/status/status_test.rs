@@ -66,6 +66,16 @@ fn the_newest_term_names_the_leader() {
 }
 
 #[test]
+fn of_two_leaders_in_one_term_the_later_is_told() {
+    let view = joined([
+        report(1, 5, Some(1), 90),
+        report(2, 5, Some(3), 90),
+        report(3, 5, Some(3), 91),
+    ]);
+    assert_eq!(view.leader, Some(NodeId(3)));
+}
+
+#[test]
 fn a_leader_that_does_not_report_is_none() {
     let view = joined([report(1, 5, Some(3), 90), report(2, 5, Some(3), 90)]);
     assert_eq!(view.leader, None);

@@ -14,7 +14,11 @@ pub(super) fn check(oracle: &Oracle) -> Result<(), String> {
         .iter()
         .filter_map(|seen| seen.value.as_ref().map(|value| (value, seen)))
         .collect();
-    for (value, promise) in &oracle.promises {
+    let judged = oracle
+        .promises
+        .iter()
+        .filter(|(_, promise)| oracle.was_read(&promise.shard));
+    for (value, promise) in judged {
         let expired = promise.sent_ms + oracle.retention_ms <= oracle.read_ms + HORIZON_SLACK_MS;
         match finally.get(value) {
             None if expired => {}

@@ -11,7 +11,9 @@ pub(super) fn check(oracle: &Oracle) -> Result<(), String> {
         finally.entry(&seen.shard).or_default().push(seen);
     }
     for chain in &oracle.chains {
-        let Some(first) = chain.first() else { continue };
+        let Some(first) = chain.first().filter(|first| oracle.was_read(&first.shard)) else {
+            continue;
+        };
         let stored = finally
             .get(first.shard.as_str())
             .map_or(&[][..], Vec::as_slice);

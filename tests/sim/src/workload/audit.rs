@@ -20,22 +20,40 @@ pub async fn audit(shared: Shared) -> turmoil::Result {
     shared.wait(Phase::Audit).await;
     let mut dice = shared.dice(60);
     compare_replicas(&shared).await;
+    read_everything(&shared, &mut dice).await;
+    if !shared.oracle().stuck.is_empty() {
+        tell_statuses(&shared).await;
+    }
+    Ok(())
+}
+
+/// What every node says of itself, for whoever looks into a stuck run.
+async fn tell_statuses(shared: &Shared) {
+    for node in 0..shared.plan.nodes {
+        match get(&api(node), "/_ana/status").await {
+            Ok(status) => tracing::warn!(node = node + 1, %status, "stuck"),
+            Err(error) => tracing::warn!(node = node + 1, %error, "stuck, and no status"),
+        }
+    }
+}
+
+async fn read_everything(shared: &Shared, dice: &mut ChaCha8Rng) {
     let since = now_ms();
     let shards = loop {
-        if let Some(shards) = listing(&shared, &mut dice).await {
+        if let Some(shards) = listing(shared, dice).await {
             break shards;
         }
         if now_ms() > since + SETTLE_MS {
             shared.stuck("the shards cannot be listed after the faults".to_owned());
-            return Ok(());
+            return;
         }
+        sleep(Duration::from_millis(50)).await;
     };
     shared.oracle().read_ms = now_ms();
     for shard in &shards {
-        read_whole(&shared, &mut dice, &shard.id).await;
+        read_whole(shared, dice, &shard.id).await;
     }
     shared.oracle().shards = shards;
-    Ok(())
 }
 
 async fn read_whole(shared: &Shared, dice: &mut ChaCha8Rng, shard: &str) {
@@ -47,6 +65,7 @@ async fn read_whole(shared: &Shared, dice: &mut ChaCha8Rng, shard: &str) {
             shared.stuck(format!(
                 "{shard} cannot be read to its end after the faults"
             ));
+            shared.oracle().unread.insert(shard.to_owned());
             break;
         }
         let host = shared.any_node(dice);
@@ -84,13 +103,9 @@ async fn compare_replicas(shared: &Shared) {
     let since = now_ms();
     loop {
         let replicas = replicas(shared).await;
-        let agreed = replicas.as_ref().is_some_and(|replicas| {
-            replicas.iter().all(|each| {
-                replicas.iter().all(|other| {
-                    other.group != each.group || (other.from, other.upto) == (each.from, each.upto)
-                })
-            })
-        });
+        let agreed = replicas
+            .as_ref()
+            .is_some_and(|replicas| replicas.iter().all(ReplicaSeen::is_whole));
         if agreed || now_ms() > since + SETTLE_MS {
             if !agreed {
                 shared.stuck(format!(
@@ -114,8 +129,8 @@ async fn replicas(shared: &Shared) -> Option<Vec<ReplicaSeen>> {
         let from = purged
             .filter_map(|replica| replica["purged_index"].as_u64())
             .max()
-            .unwrap_or(0)
-            + 1;
+            .filter(|purged| *purged > 0) // 0 says that nothing was purged yet.
+            .map_or(0, |purged| purged + 1);
         for node in 0..shared.plan.nodes {
             let path = format!("/_ana/digest?group={id}&from={from}&upto={upto}");
             match get(&api(node), &path).await {
@@ -124,6 +139,7 @@ async fn replicas(shared: &Shared) -> Option<Vec<ReplicaSeen>> {
                     group: id,
                     from: digest["from"].as_u64()?,
                     upto: digest["upto"].as_u64()?,
+                    entries: digest["entries"].as_u64()?,
                     digest: digest["digest"].as_str()?.to_owned(),
                 }),
                 // No replica of this group here.

@@ -22,7 +22,7 @@ pub async fn watch(shared: Shared) -> turmoil::Result {
     Ok(())
 }
 
-/// Enters every (group, term, leader) of a status in the oracle.
+/// Enters every election of a status in the oracle.
 pub fn note(shared: &Shared, status: &Json) {
     for group in status["groups"].as_array().into_iter().flatten() {
         if let (Some(id), Some(term), Some(leader)) = (
@@ -30,12 +30,7 @@ pub fn note(shared: &Shared, status: &Json) {
             group["term"].as_u64(),
             group["leader"].as_u64(),
         ) {
-            shared
-                .oracle()
-                .leaders
-                .entry((id, term))
-                .or_default()
-                .insert(leader);
+            shared.oracle().elections.insert((id, term, leader));
         }
     }
 }

@@ -89,7 +89,7 @@ pub fn records(shard: &str, answer: &Json) -> Vec<Seen> {
             shard: shard.to_owned(),
             sequence: record["SequenceNumber"].as_str()?.to_owned(),
             value: Value::parse(value),
-            arrival_ms: std::time::Duration::try_from_secs_f64(seconds + 0.0005)
+            arrival_ms: Duration::try_from_secs_f64(seconds + 0.0005)
                 .ok()?
                 .as_millis()
                 .try_into()
