@@ -154,7 +154,7 @@ impl World {
                 }
             }
             Fault::CrashAll { down } => {
-                (0..self.disks.len()).for_each(|node| self.crash(sim, node, down))
+                (0..self.disks.len()).for_each(|node| self.crash(sim, node, down));
             }
             Fault::Cut {
                 from,

@@ -73,7 +73,7 @@ async fn read_whole(shared: &Shared, dice: &mut ChaCha8Rng, shard: &str) {
             let request = json!({"StreamName": STREAM, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"});
             match aws(&host, "GetShardIterator", &request).await {
                 Answer::Ok(answer) => {
-                    iterator = answer["ShardIterator"].as_str().map(str::to_owned)
+                    iterator = answer["ShardIterator"].as_str().map(str::to_owned);
                 }
                 // Listed a moment ago, expired since: it held nothing any more.
                 Answer::Refused(_, kind, _) if kind == "ResourceNotFoundException" => break,
