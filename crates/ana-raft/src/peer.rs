@@ -2,7 +2,7 @@
 //!
 //! Three TCP connections, so that neither a full pipe of appends nor a large answer to a call
 //! delays a vote or a heartbeat. Each is dialled when first needed and again when lost, by its
-//! [`line`]; silence is found out by HTTP/2 pings (`limits`).
+//! [`mod@line`]; silence is found out by HTTP/2 pings (`limits`).
 //!
 //! Must stay true: every wait here has a bound; dropping a [`Peer`] ends all its tasks and with
 //! them every pending answer.

@@ -47,10 +47,11 @@ async fn round(
                 .context("three nodes")?,
         );
     }
-    let killed = now();
     for victim in &victims {
         cluster.kill(*victim)?;
     }
+    // From here on: a put that was sent before the signal proves nothing.
+    let killed = now();
     let gap = if majority_dies {
         pause(500).await;
         None
