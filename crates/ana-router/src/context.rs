@@ -211,11 +211,7 @@ impl Context {
         command: ana_state::MetaCommand,
         deadline: Deadline,
     ) -> Answer<ana_state::MetaReply> {
-        let meta = GroupId::METADATA;
-        let question = CommandMeta { command };
-        let MetaAnswer(outcome) =
-            leader::at_leader(self, meta, &question, Repeat::Never, deadline).await?;
-        outcome
+        self.propose_meta(command, Repeat::Never, deadline).await
     }
 
     /// Proposes a command of the cluster itself, which may be repeated.
@@ -224,10 +220,18 @@ impl Context {
         command: ana_state::MetaCommand,
         deadline: Deadline,
     ) -> Answer<ana_state::MetaReply> {
-        let meta = GroupId::METADATA;
+        self.propose_meta(command, Repeat::Safe, deadline).await
+    }
+
+    async fn propose_meta(
+        &self,
+        command: ana_state::MetaCommand,
+        repeat: Repeat,
+        deadline: Deadline,
+    ) -> Answer<ana_state::MetaReply> {
         let question = CommandMeta { command };
         let MetaAnswer(outcome) =
-            leader::at_leader(self, meta, &question, Repeat::Safe, deadline).await?;
+            leader::at_leader(self, GroupId::METADATA, &question, repeat, deadline).await?;
         outcome
     }
 }
