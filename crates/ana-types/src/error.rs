@@ -7,6 +7,11 @@
 //! - A failed write says whether it may still have happened: [`KinesisError::OutcomeUnknown`] is the only
 //!   variant of a put or control operation that leaves that open.
 
+mod consumer;
+mod setting;
+mod scaling;
+mod subscription;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +20,11 @@ use crate::hash_key::HashKey;
 use crate::names::StreamName;
 use crate::shard::ShardIndex;
 use crate::stream::StreamStatus;
+
+pub use consumer::ConsumerError;
+pub use scaling::ScalingError;
+pub use setting::SettingError;
+pub use subscription::SubscriptionError;
 
 /// `ShardIteratorType` of GetShardIterator. Prints as on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -494,4 +504,18 @@ pub enum KinesisError {
         /// For our logs, not for the client.
         why: String,
     },
+
+    // ---- areas with enums of their own ----
+    /// Registered consumers.
+    #[error("{0}")]
+    Consumer(#[from] ConsumerError),
+    /// Settings of streams and of the account.
+    #[error("{0}")]
+    Setting(#[from] SettingError),
+    /// The number of shards and the capacity of a stream.
+    #[error("{0}")]
+    Scaling(#[from] ScalingError),
+    /// Subscriptions to shards.
+    #[error("{0}")]
+    Subscription(#[from] SubscriptionError),
 }

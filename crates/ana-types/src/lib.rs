@@ -15,16 +15,23 @@ pub mod shard;
 pub mod sequence;
 pub mod record;
 pub mod stream;
+pub mod consumer;
+pub mod settings;
 pub mod limits;
 pub mod error;
 
 pub use arn::{ArnError, StreamArn, stream_arn};
-pub use error::{IteratorKind, KinesisError, LimitKind, ProvisionedOperation, ShardFilterKind};
+pub use consumer::{ConsumerArn, ConsumerName, ConsumerStatus};
+pub use error::{
+    ConsumerError, IteratorKind, KinesisError, LimitKind, ProvisionedOperation, ScalingError,
+    SettingError, ShardFilterKind, SubscriptionError,
+};
 pub use hash_key::{HashKey, HashRange};
 pub use names::{AccountId, GroupId, NameError, NodeId, Region, StreamKey, StreamName, Zone};
 pub use record::{Record, StoredRecord};
 pub use sequence::{
     AnySequence, MAX_RECORDS_PER_SUB_BATCH, Position, SequenceError, SequenceNumber,
 };
+pub use settings::{CommitmentStatus, EncryptionType, ShardLevelMetric};
 pub use shard::ShardIndex;
 pub use stream::{ShardClosed, ShardInfo, StreamMode, StreamStatus};

@@ -92,6 +92,20 @@ pub const GET_RECORDS_PER_S: u64 = 5;
 /// GetShardIterator per second and open shard (quotas).
 pub const GET_SHARD_ITERATOR_PER_S: u64 = 5;
 
+// ---- subscriptions (enhanced fan-out) ----
+
+/// Bytes per second of one consumer from one shard (model text).
+pub const SUBSCRIPTION_BYTES_PER_S: u64 = 2_097_152;
+/// Longest life of one subscription, milliseconds (model text: 5 minutes).
+pub const SUBSCRIPTION_LIFE_MS: u64 = 300_000;
+/// How long a subscription is safe from a later one of the same consumer to the same shard, milliseconds (model text).
+pub const SUBSCRIPTION_TAKEOVER_AFTER_MS: u64 = 5_000;
+/// Bytes of one event's records (ours; AWS publishes none), but for a single record that is larger. Every reader that
+/// does not read costs its node one event: with this size, 2,048 of them stay well below 1 GiB.
+pub const SUBSCRIPTION_EVENT_BYTES_MAX: usize = 256 * KIB;
+/// Records of one event (ours): small records then cost no more in names and numbers than large ones in data.
+pub const SUBSCRIPTION_EVENT_RECORDS_MAX: usize = 1_000;
+
 // ---- control plane: calls per second (quotas) ----
 
 /// CreateStream per second and account.
@@ -118,6 +132,22 @@ pub const REMOVE_TAGS_PER_S: u64 = 5;
 pub const RESHARD_PER_S: u64 = 5;
 /// Increase- or DecreaseStreamRetentionPeriod per second and stream.
 pub const RETENTION_PER_S: u64 = 5;
+/// RegisterStreamConsumer, and DeregisterStreamConsumer, per second and stream.
+pub const REGISTER_CONSUMER_PER_S: u64 = 5;
+/// DescribeStreamConsumer per second and stream.
+pub const DESCRIBE_CONSUMER_PER_S: u64 = 20;
+/// ListStreamConsumers per second and stream.
+pub const LIST_CONSUMERS_PER_S: u64 = 5;
+/// Enable- or DisableEnhancedMonitoring per second and stream.
+pub const MONITORING_PER_S: u64 = 5;
+/// Put-, Get- or DeleteResourcePolicy per second and account.
+pub const RESOURCE_POLICY_PER_S: u64 = 5;
+/// Describe- or UpdateAccountSettings per second and account.
+pub const ACCOUNT_SETTINGS_PER_S: u64 = 5;
+/// UpdateShardCount per second and account (model text).
+pub const UPDATE_SHARD_COUNT_PER_S: u64 = 10;
+/// UpdateStreamWarmThroughput per second and account.
+pub const WARM_THROUGHPUT_PER_S: u64 = 5;
 
 // ---- streams and shards ----
 
@@ -138,6 +168,48 @@ pub const RETENTION_HOURS_MIN: u32 = 24;
 /// Greatest retention, hours: 365 days (model text).
 pub const RETENTION_HOURS_MAX: u32 = 8760;
 
+// ---- registered consumers ----
+
+/// Consumers of one stream that is provisioned, or on-demand without the commitment (model text, quotas).
+pub const CONSUMERS_PER_STREAM_MAX: u32 = 20;
+/// Consumers of one on-demand stream while the account's commitment holds (model text, quotas).
+pub const CONSUMERS_PER_STREAM_COMMITTED_MAX: u32 = 50;
+/// Consumers of one stream in CREATING at once (model text).
+pub const CREATING_CONSUMERS_MAX: u32 = 5;
+/// Characters of a consumer's ARN (model: 1..2048).
+pub const CONSUMER_ARN_CHARS_MAX: usize = 2048;
+
+// ---- settings ----
+
+/// Milliseconds in the rolling day of the limits that count per 24 hours.
+pub const DAY_MS: u64 = 86_400_000;
+/// Successful calls of StartStreamEncryption, and of StopStreamEncryption, on one stream in a rolling
+/// day (model text).
+pub const ENCRYPTION_CHANGES_PER_DAY: u32 = 25;
+/// Characters of KeyId (model: 1..2048).
+pub const KEY_ID_CHARS_MAX: usize = 2048;
+/// Bytes of a resource policy (quotas: 20 KB).
+pub const POLICY_BYTES_MAX: usize = 20 * KIB;
+/// How long the minimum throughput billing commitment holds at least, milliseconds (user guide).
+pub const COMMITMENT_LEAST_MS: u64 = DAY_MS;
+
+// ---- capacity over time ----
+
+/// UpdateShardCount per stream in 24 hours (model text).
+pub const SHARD_COUNT_CHANGES_PER_DAY: u32 = 10;
+/// Changes of the capacity mode per stream in 24 hours (quotas).
+pub const MODE_CHANGES_PER_DAY: u32 = 2;
+/// Greatest warm throughput, MiB/s: 10 GiB/s (model text).
+pub const WARM_THROUGHPUT_MIBPS_MAX: u32 = 10_240;
+/// Shards an on-demand stream may grow to: what the greatest warm throughput needs at 1 MiB/s a shard.
+pub const ON_DEMAND_SHARDS_MAX: u32 = WARM_THROUGHPUT_MIBPS_MAX;
+/// Writes that an on-demand stream may grow to without asking, MiB/s (quotas, most regions).
+pub const ON_DEMAND_MIBPS_DEFAULT: u32 = 200;
+/// Bytes per second beyond which a shard of an on-demand stream is split (documented as 500 KB/s).
+pub const ON_DEMAND_SPLIT_BYTES_PER_S: u64 = 500_000;
+/// Records per second beyond which it is split (ours: the same half of what a shard takes).
+pub const ON_DEMAND_SPLIT_RECORDS_PER_S: u64 = 500;
+
 // ---- listings: greatest value accepted, and entries actually given ----
 
 /// Greatest Limit or MaxResults any listing accepts (model: 1..10000).
@@ -148,6 +220,8 @@ pub const DESCRIBE_STREAM_PAGE: usize = 100;
 pub const LIST_STREAMS_PAGE: usize = 100;
 /// Shards of one ListShards: default and cap (model text).
 pub const LIST_SHARDS_PAGE: usize = 1000;
+/// Consumers of one ListStreamConsumers: default and cap (model text).
+pub const LIST_CONSUMERS_PAGE: usize = 100;
 
 const _: () = assert!(MAX_RECORD_KIB_MIN <= MAX_RECORD_KIB_DEFAULT);
 const _: () = assert!(MAX_RECORD_KIB_DEFAULT <= MAX_RECORD_KIB_MAX);
@@ -161,8 +235,8 @@ const _: () = assert!(SHARD_WRITE_BYTES_PER_S <= SHARD_WRITE_BURST_BYTES);
 // A whole PutRecords may go to one shard of one sub-batch.
 const _: () =
     assert!(PUT_RECORDS_ENTRIES_MAX < crate::sequence::MAX_RECORDS_PER_SUB_BATCH as usize);
-// UTF-8 needs at most 4 bytes a character; the codec has 16 bits for the length.
-const _: () = assert!(PARTITION_KEY_CHARS_MAX * 4 <= u16::MAX as usize);
+// UTF-8 needs at most 4 bytes a character; the codec has 15 bits for the length.
+const _: () = assert!(PARTITION_KEY_CHARS_MAX * 4 < 1 << 15);
 const _: () = assert!(RETENTION_HOURS_MIN < RETENTION_HOURS_MAX);
 const _: () = assert!(TAG_KEYS_PER_REQUEST_MAX <= TAGS_PER_REQUEST_MAX);
 const _: () = assert!(TAGS_PER_RESOURCE_MAX <= TAGS_PER_REQUEST_MAX);
@@ -172,3 +246,9 @@ const _: () = assert!(ON_DEMAND_SHARDS_INITIAL <= SHARDS_PER_STREAM_MAX);
 const _: () = assert!(DESCRIBE_STREAM_PAGE <= LIST_LIMIT_SCHEMA_MAX);
 const _: () = assert!(LIST_STREAMS_PAGE <= LIST_LIMIT_SCHEMA_MAX);
 const _: () = assert!(LIST_SHARDS_PAGE <= LIST_LIMIT_SCHEMA_MAX);
+const _: () = assert!(LIST_CONSUMERS_PAGE <= LIST_LIMIT_SCHEMA_MAX);
+const _: () = assert!(CONSUMERS_PER_STREAM_MAX <= CONSUMERS_PER_STREAM_COMMITTED_MAX);
+const _: () = assert!(CREATING_CONSUMERS_MAX <= CONSUMERS_PER_STREAM_MAX);
+const _: () = assert!(ON_DEMAND_SHARDS_INITIAL <= ON_DEMAND_MIBPS_DEFAULT);
+const _: () = assert!(ON_DEMAND_MIBPS_DEFAULT <= ON_DEMAND_SHARDS_MAX);
+const _: () = assert!(ON_DEMAND_SHARDS_MAX <= SHARD_COUNT_SCHEMA_MAX);

@@ -15,6 +15,9 @@ pub struct Record {
     pub partition_key: Bytes,
     /// The payload; may be empty.
     pub data: Bytes,
+    /// Whether the stream's encryption was on when the record was put. The put was answered so, and a
+    /// reader is told the same, whatever the stream's setting is by then.
+    pub encrypted: bool,
 }
 
 impl Record {
@@ -35,9 +38,14 @@ pub struct StoredRecord {
     pub partition_key: Bytes,
     /// The payload.
     pub data: Bytes,
+    /// Whether it was put while the stream's encryption was on.
+    pub encrypted: bool,
 }
 
 /// The raw body of a sub-batch: `[u16 BE key length][u32 BE data length][key][data]`, repeated.
+///
+/// A key has at most 1,024 bytes, so the highest bit of its length is free: it is set on a record that
+/// was put while the stream's encryption was on.
 pub mod codec {
     use bytes::{Buf, BufMut, Bytes};
 
@@ -45,6 +53,8 @@ pub mod codec {
 
     /// Bytes before the key and data of each record.
     pub const HEADER_BYTES: usize = 6;
+    /// The bit of the key's length that marks a record put under encryption.
+    const ENCRYPTED: u16 = 1 << 15;
 
     /// Why a body cannot be decoded. Only corruption or a bug leads here.
     #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,12 +77,15 @@ pub mod codec {
     /// Appends `record` to `body`.
     ///
     /// # Panics
-    /// If the key is longer than 65,535 bytes or the data than 4 GiB: the limits are far below.
+    /// If the key is longer than 32,767 bytes or the data than 4 GiB: the limits are far below.
     pub fn encode_into(body: &mut impl BufMut, record: &Record) {
         let key_len = u16::try_from(record.partition_key.len())
+            .ok()
+            .filter(|len| *len < ENCRYPTED)
             .expect("a partition key has at most 256 characters, hence 1024 bytes");
         let data_len = u32::try_from(record.data.len()).expect("a record has at most 10 MiB");
-        body.put_u16(key_len);
+        let mark = if record.encrypted { ENCRYPTED } else { 0 };
+        body.put_u16(key_len | mark);
         body.put_u32(data_len);
         body.put_slice(&record.partition_key);
         body.put_slice(&record.data);
@@ -102,7 +115,9 @@ pub mod codec {
                 self.body.clear();
                 return Some(Err(truncated(HEADER_BYTES)));
             }
-            let key_len = usize::from(self.body.get_u16());
+            let marked_len = self.body.get_u16();
+            let encrypted = marked_len & ENCRYPTED != 0;
+            let key_len = usize::from(marked_len & !ENCRYPTED);
             // A length that does not fit in usize (32-bit machines) cannot be there either.
             let data_len = usize::try_from(self.body.get_u32()).unwrap_or(usize::MAX);
             let needed = data_len.saturating_add(HEADER_BYTES + key_len);
@@ -115,6 +130,7 @@ pub mod codec {
             Some(Ok(Record {
                 partition_key,
                 data,
+                encrypted,
             }))
         }
     }

@@ -12,6 +12,14 @@ fn record(key: &str, data: &[u8]) -> Record {
     Record {
         partition_key: Bytes::copy_from_slice(key.as_bytes()),
         data: Bytes::copy_from_slice(data),
+        encrypted: false,
+    }
+}
+
+fn encrypted(record: Record) -> Record {
+    Record {
+        encrypted: true,
+        ..record
     }
 }
 
@@ -20,12 +28,18 @@ fn the_layout_of_a_sub_batch_is_fixed() {
     let mut body = Vec::new();
     codec::encode_into(&mut body, &record("key", b"data"));
     codec::encode_into(&mut body, &record("", b""));
+    codec::encode_into(&mut body, &encrypted(record("k", b"")));
     assert_eq!(
         body,
-        b"\x00\x03\x00\x00\x00\x04keydata\x00\x00\x00\x00\x00\x00"
+        b"\x00\x03\x00\x00\x00\x04keydata\x00\x00\x00\x00\x00\x00\x80\x01\x00\x00\x00\x00k"
     );
     let decoded: Result<Vec<Record>, CodecError> = codec::decode(body.into()).collect();
-    assert_eq!(decoded, Ok(vec![record("key", b"data"), record("", b"")]));
+    let put = [
+        record("key", b"data"),
+        record("", b""),
+        encrypted(record("k", b"")),
+    ];
+    assert_eq!(decoded, Ok(put.to_vec()));
     assert_eq!(codec::decode(Bytes::new()).count(), 0);
 }
 
@@ -67,9 +81,16 @@ fn a_cut_body_ends_in_one_error() {
 proptest! {
     #[test]
     fn records_survive_a_round_trip(
-        records in proptest::collection::vec(("\\PC{0,256}", proptest::collection::vec(any::<u8>(), 0..300)), 0..20)
+        records in proptest::collection::vec(
+            ("\\PC{0,256}", proptest::collection::vec(any::<u8>(), 0..300), any::<bool>()),
+            0..20,
+        )
     ) {
-        let records: Vec<Record> = records.iter().map(|(key, data)| record(key, data)).collect();
+        let record_of = |(key, data, encrypted): &(String, Vec<u8>, bool)| Record {
+            encrypted: *encrypted,
+            ..record(key, data)
+        };
+        let records: Vec<Record> = records.iter().map(record_of).collect();
         let mut body = Vec::new();
         for record in &records {
             let before = body.len();
