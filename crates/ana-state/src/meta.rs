@@ -6,7 +6,7 @@
 //!
 //! ```text
 //!   CREATING ──ActivateStream──► ACTIVE ◄──FinishReshard / FinishUpdate── UPDATING
-//!      │                          │  └──Split / Merge / SetRetention──────────▲
+//!      │                          │  └──Split / Merge / Resize / Set…─────────▲
 //!      └────────DeleteStream──────┴──► DELETING ──FinishDelete──► gone, its groups deleted
 //! ```
 //!
@@ -21,6 +21,11 @@ mod apply;
 mod nodes;
 mod streams;
 mod tags;
+mod consumers;
+mod settings;
+mod scaling;
+mod resize;
+mod uniform;
 mod reshard;
 mod split;
 mod merge;
@@ -35,7 +40,17 @@ mod streams_test;
 #[cfg(test)]
 mod tags_test;
 #[cfg(test)]
+mod consumers_test;
+#[cfg(test)]
+mod settings_test;
+#[cfg(test)]
 mod reshard_test;
+#[cfg(test)]
+mod scaling_test;
+#[cfg(test)]
+mod own_steps_test;
+#[cfg(test)]
+mod uniform_test;
 #[cfg(test)]
 mod placement_test;
 #[cfg(test)]
@@ -44,11 +59,15 @@ mod violation_test;
 mod random_test;
 
 pub use command::{
-    ClusterSecret, Member, MetaCommand, MetaOutcome, MetaRefusal, MetaReply, ParentClosed,
+    ClusterSecret, ConsumerCommand, ScalingCommand, SettingCommand, Member, MetaCommand, MetaOutcome, MetaRefusal, MetaReply, ParentClosed,
 };
+pub use consumers::ConsumerState;
 pub use group_ids::GroupIds;
 pub use invariants::META_INVARIANTS;
 pub use placement::{GROUP_OPEN_SHARDS_DEALT, GROUP_OPEN_SHARDS_MAX, VOTERS_PER_GROUP_MAX};
+pub use resize::Resize;
+pub use scaling::Scaling;
+pub use settings::{Commitment, StreamSettings};
 pub use stream_state::{Pending, PendingKind, Reshard, ReshardClosed, ReshardKind, StreamState};
 pub use tags::check_tag_characters;
 
@@ -77,6 +96,9 @@ pub struct Metadata {
     deleted_groups: GroupIds,
     next_stream: u64,
     next_group: u64,
+    commitment: Commitment,
+    /// The latest second in which a consumer was created that is gone by now; their ARNs name the second.
+    consumer_seconds_used: Option<u64>,
 }
 
 /// What makes this cluster this one. Set once.
@@ -124,6 +146,8 @@ impl Default for Metadata {
             deleted_groups: GroupIds::default(),
             next_stream: 1,
             next_group: GroupId::METADATA.0 + 1,
+            commitment: Commitment::default(),
+            consumer_seconds_used: None,
         }
     }
 }
@@ -255,6 +279,12 @@ impl Metadata {
     #[must_use]
     pub fn deleted_groups(&self) -> &GroupIds {
         &self.deleted_groups
+    }
+
+    /// The account's throughput commitment.
+    #[must_use]
+    pub fn commitment(&self) -> Commitment {
+        self.commitment
     }
 
     /// Open shards that provisioned streams may have together.

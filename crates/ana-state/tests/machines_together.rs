@@ -6,7 +6,9 @@
 //! most one open shard of the groups and, once a reshard is through, by exactly one; numbers along
 //! any line of descent only grow; a record is never acknowledged by a closed shard.
 
-use ana_state::meta::{ClusterSecret, Member, ParentClosed, PendingKind, Reshard, StreamState};
+use ana_state::meta::{
+    ClusterSecret, Member, ParentClosed, PendingKind, Reshard, ScalingCommand, StreamState,
+};
 use ana_state::shard::{ClosedAt, ShardSpec};
 use ana_state::{
     AppendHeader, AppendOutcome, MetaCommand, MetaReply, Metadata, ShardCommand, ShardOutcome,
@@ -35,6 +37,19 @@ enum Move {
     Merge {
         shard: usize,
     },
+    /// UpdateShardCount to this share of what is allowed.
+    Resize {
+        target: u32,
+    },
+    /// A stream that becomes on-demand or provisioned.
+    Mode {
+        mode: StreamMode,
+    },
+    /// A split or merge of the stream's own accord.
+    Own {
+        shard: usize,
+        split: bool,
+    },
     /// The driver takes up to this many steps; it forgets everything in between.
     Drive {
         steps: usize,
@@ -55,6 +70,10 @@ fn moves() -> impl Strategy<Value = Move> {
         2 => (0..20u32).prop_map(|shard| Move::PutLate { shard }),
         3 => any::<usize>().prop_map(|shard| Move::Split { shard }),
         3 => any::<usize>().prop_map(|shard| Move::Merge { shard }),
+        1 => any::<u32>().prop_map(|target| Move::Resize { target }),
+        1 => prop_oneof![Just(StreamMode::Provisioned), Just(StreamMode::OnDemand)]
+            .prop_map(|mode| Move::Mode { mode }),
+        2 => (any::<usize>(), any::<bool>()).prop_map(|(shard, split)| Move::Own { shard, split }),
         8 => (1..5usize).prop_map(|steps| Move::Drive { steps }),
         3 => any::<usize>().prop_map(|command| Move::Late { command }),
         1 => Just(Move::Expire),
@@ -113,6 +132,7 @@ impl Cluster {
                 max_record_kib: limits::MAX_RECORD_KIB_DEFAULT,
                 tags: BTreeMap::new(),
                 now_ms: cluster.now_ms,
+                warm_throughput_mibps: None,
             })
             .expect("created");
         cluster
@@ -121,7 +141,9 @@ impl Cluster {
     fn command(&mut self, command: MetaCommand) -> Result<MetaReply, KinesisError> {
         let by_client = matches!(
             command,
-            MetaCommand::SplitShard { .. } | MetaCommand::MergeShards { .. }
+            MetaCommand::SplitShard { .. }
+                | MetaCommand::MergeShards { .. }
+                | MetaCommand::Scaling(_)
         );
         if !by_client {
             self.sent.push(Sent::Meta(command.clone()));
@@ -198,6 +220,10 @@ impl Cluster {
     fn step(&mut self) -> bool {
         let stream = self.stream();
         let (key, now_ms) = (stream.key, self.now_ms);
+        if let Some(reshard) = stream.reshard() {
+            self.step_reshard(&stream, reshard);
+            return true;
+        }
         match stream.pending.as_ref().map(|pending| &pending.kind) {
             Some(PendingKind::Create) => {
                 for group in &stream.groups {
@@ -208,8 +234,17 @@ impl Cluster {
                 self.command(MetaCommand::ActivateStream { key, now_ms })
                     .expect("active");
             }
-            Some(PendingKind::Reshard(reshard)) => self.step_reshard(&stream, reshard),
-            Some(PendingKind::Delete | PendingKind::Retention) | None => return false,
+            Some(PendingKind::Resize(_) | PendingKind::Mode) => {
+                self.command(MetaCommand::FinishUpdate { key })
+                    .expect("gone on");
+            }
+            Some(
+                PendingKind::Reshard(_)
+                | PendingKind::Delete
+                | PendingKind::Retention
+                | PendingKind::Setting,
+            )
+            | None => return false,
         }
         true
     }
@@ -301,7 +336,7 @@ impl Cluster {
             );
         }
         let stream = self.stream();
-        if stream.pending.is_none() {
+        if !stream.is_changing() {
             let whole = open
                 .iter()
                 .copied()
@@ -331,6 +366,73 @@ fn spec(info: &ShardInfo) -> ShardSpec {
     }
 }
 
+/// The command of a split or a merge.
+fn reshard(open: &[ShardInfo], a_move: &Move, now_ms: u64) -> Option<MetaCommand> {
+    Some(match *a_move {
+        Move::Split { shard } => {
+            let info = &open[shard % open.len()];
+            let middle = info.range.start.0 + (info.range.end.0 - info.range.start.0) / 2;
+            MetaCommand::SplitShard {
+                name: name(),
+                shard: info.shard,
+                new_start: HashKey(middle),
+                now_ms,
+            }
+        }
+        Move::Merge { shard } => {
+            let a = &open[shard % open.len()];
+            let next = open.iter().find(|b| a.range.is_followed_by(&b.range))?;
+            MetaCommand::MergeShards {
+                name: name(),
+                a: a.shard,
+                b: next.shard,
+                now_ms,
+            }
+        }
+        _ => return None,
+    })
+}
+
+/// The command of a move about capacity.
+fn scaling(
+    stream: &StreamState,
+    open: &[ShardInfo],
+    a_move: &Move,
+    now_ms: u64,
+) -> Option<ScalingCommand> {
+    Some(match *a_move {
+        Move::Resize { target } => {
+            let current = stream.open_shard_count();
+            let (least, greatest) = ((current / 2).max(1), 2 * current);
+            ScalingCommand::SetShardCount {
+                stream: name(),
+                target: least + target % (greatest - least + 1),
+                now_ms,
+            }
+        }
+        Move::Mode { mode } => ScalingCommand::SetMode {
+            stream: name(),
+            mode,
+            warm_throughput_mibps: None,
+            now_ms,
+        },
+        Move::Own { shard, split: true } => ScalingCommand::SplitOwn {
+            key: stream.key,
+            shard: open[shard % open.len()].shard,
+        },
+        Move::Own { shard, .. } => {
+            let a = &open[shard % open.len()];
+            let next = open.iter().find(|b| a.range.is_followed_by(&b.range))?;
+            ScalingCommand::MergeOwn {
+                key: stream.key,
+                a: a.shard,
+                b: next.shard,
+            }
+        }
+        _ => return None,
+    })
+}
+
 fn run(shards: u32, moves: &[Move]) -> Cluster {
     let mut cluster = Cluster::new(shards);
     for a_move in moves {
@@ -352,29 +454,14 @@ fn run(shards: u32, moves: &[Move]) -> Cluster {
                     cluster.put(info.shard, info.group, info.range.start, 1);
                 }
             }
-            Move::Split { shard } => {
-                let info = &open[shard % open.len()];
-                let middle = info.range.start.0 + (info.range.end.0 - info.range.start.0) / 2;
-                let (shard, new_start) = (info.shard, HashKey(middle));
-                let split = MetaCommand::SplitShard {
-                    name: name(),
-                    shard,
-                    new_start,
-                    now_ms,
-                };
-                drop(cluster.command(split));
+            Move::Split { .. } | Move::Merge { .. } => {
+                if let Some(command) = reshard(&open, a_move, now_ms) {
+                    drop(cluster.command(command));
+                }
             }
-            Move::Merge { shard } => {
-                let a = &open[shard % open.len()];
-                let next = open.iter().find(|b| a.range.is_followed_by(&b.range));
-                if let Some(b) = next.map(|b| b.shard) {
-                    let merge = MetaCommand::MergeShards {
-                        name: name(),
-                        a: a.shard,
-                        b,
-                        now_ms,
-                    };
-                    drop(cluster.command(merge));
+            Move::Resize { .. } | Move::Mode { .. } | Move::Own { .. } => {
+                if let Some(command) = scaling(&stream, &open, a_move, now_ms) {
+                    drop(cluster.command(MetaCommand::Scaling(command)));
                 }
             }
             Move::Drive { steps } => {

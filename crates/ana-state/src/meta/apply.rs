@@ -1,7 +1,7 @@
 //! Hands each command to the file of its operation, and nothing else.
 
 use super::{MetaCommand, MetaOutcome, MetaRefusal, MetaReply, Metadata};
-use super::{merge, nodes, reshard, split, streams, tags};
+use super::{consumers, merge, nodes, reshard, scaling, settings, split, streams, tags};
 use ana_types::KinesisError;
 
 /// What a handler did.
@@ -11,6 +11,8 @@ pub(super) enum Effect {
     Changed(MetaReply),
     /// It is as before: the work was done already, or there is nothing to do it to.
     Unchanged,
+    /// It is as before, and the caller is told more than that.
+    Told(MetaReply),
     /// It is as before: the command does not fit.
     Refused(MetaRefusal),
 }
@@ -36,6 +38,7 @@ pub(super) fn apply(machine: &mut Metadata, index: u64, command: MetaCommand) ->
             Ok(reply)
         }
         Effect::Unchanged => Ok(MetaReply::Done),
+        Effect::Told(reply) => Ok(reply),
         Effect::Refused(why) => Ok(MetaReply::Refused(why)),
     }
 }
@@ -57,21 +60,23 @@ fn dispatch(machine: &mut Metadata, command: MetaCommand) -> Handled {
             max_record_kib,
             tags,
             now_ms,
+            warm_throughput_mibps,
         } => {
             let shards = streams::shards_wanted(mode, shard_count)?;
             let settings = streams::Settings {
                 retention_hours,
                 max_record_kib,
                 tags,
+                warm_throughput_mibps,
             };
             streams::create(machine, name, shards, settings, now_ms)
         }
         MetaCommand::ActivateStream { key, now_ms: _ } => streams::activate(machine, key),
         MetaCommand::DeleteStream {
             name,
-            enforce_consumer_deletion: _,
+            enforce_consumer_deletion,
             now_ms,
-        } => streams::delete(machine, &name, now_ms),
+        } => streams::delete(machine, &name, enforce_consumer_deletion, now_ms),
         MetaCommand::FinishDelete { key } => streams::finish_delete(machine, key),
         MetaCommand::SplitShard {
             name,
@@ -97,6 +102,9 @@ fn dispatch(machine: &mut Metadata, command: MetaCommand) -> Handled {
         MetaCommand::FinishUpdate { key } => streams::finish_update(machine, key),
         MetaCommand::AddTags { name, tags } => tags::add(machine, &name, tags),
         MetaCommand::RemoveTags { name, keys } => tags::remove(machine, &name, &keys),
+        MetaCommand::Consumer(command) => consumers::apply(machine, command),
+        MetaCommand::Setting(command) => settings::apply(machine, command),
+        MetaCommand::Scaling(command) => scaling::apply(machine, command),
         MetaCommand::ExpireShards { key, shards } => reshard::expire(machine, key, &shards),
     }
 }

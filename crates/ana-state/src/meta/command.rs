@@ -3,10 +3,19 @@
 //! Commands and outcomes travel in log entries and between nodes (postcard): variants and fields
 //! are part of the format, so new ones are added at the end.
 
+mod consumer;
+mod setting;
+mod scaling;
+
+pub use consumer::ConsumerCommand;
+pub use scaling::ScalingCommand;
+pub use setting::SettingCommand;
+
 use ana_types::{
-    HashKey, KinesisError, NodeId, Position, SequenceNumber, ShardIndex, StreamKey, StreamMode,
-    StreamName, Zone,
+    HashKey, KinesisError, NodeId, Position, SequenceNumber, ShardIndex, ShardLevelMetric, StreamKey,
+    StreamMode, StreamName, Zone,
 };
+use super::Commitment;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -85,6 +94,8 @@ pub enum MetaCommand {
         tags: BTreeMap<String, String>,
         /// Now, in milliseconds.
         now_ms: u64,
+        /// Warm throughput of an on-demand stream, MiB/s.
+        warm_throughput_mibps: Option<u32>,
     },
     /// The shards of a new stream are open in their groups: CREATING -> ACTIVE.
     ActivateStream {
@@ -97,7 +108,7 @@ pub enum MetaCommand {
     DeleteStream {
         /// The stream.
         name: StreamName,
-        /// Whether registered consumers are to go too. There are none yet.
+        /// Whether registered consumers are to go too, else they keep the stream.
         enforce_consumer_deletion: bool,
         /// Now, in milliseconds.
         now_ms: u64,
@@ -182,6 +193,12 @@ pub enum MetaCommand {
         /// The shards; unknown ones are passed over.
         shards: Vec<ShardIndex>,
     },
+    /// Registered consumers.
+    Consumer(ConsumerCommand),
+    /// Settings of streams and of the account.
+    Setting(SettingCommand),
+    /// The number of shards and the capacity of streams.
+    Scaling(ScalingCommand),
 }
 
 /// What a command that did not fail leads to.
@@ -193,6 +210,27 @@ pub enum MetaReply {
     Stream(StreamKey),
     /// A command of a node, not of a client, that cannot be carried out. Nothing was changed.
     Refused(MetaRefusal),
+    /// A consumer was registered.
+    Consumer {
+        /// Its creation, in milliseconds.
+        created_ms: u64,
+    },
+    /// Shard-level metrics, before the command and after it.
+    Monitoring {
+        /// Before.
+        before: BTreeSet<ShardLevelMetric>,
+        /// After.
+        after: BTreeSet<ShardLevelMetric>,
+    },
+    /// The account's commitment after the command.
+    Commitment(Commitment),
+    /// UpdateShardCount was begun.
+    Resize {
+        /// The stream.
+        key: StreamKey,
+        /// Open shards when it was.
+        before: u32,
+    },
 }
 
 /// Why a command of a node or of the driver cannot be carried out.

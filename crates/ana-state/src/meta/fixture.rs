@@ -2,10 +2,10 @@
 //! out what is pending as the real one would, except for the data groups.
 
 use super::{
-    ClusterSecret, Member, MetaCommand, MetaOutcome, MetaReply, Metadata, ParentClosed, PendingKind,
+    ClusterSecret, ConsumerCommand, Member, MetaCommand, MetaOutcome, MetaReply, Metadata, ParentClosed, PendingKind,
 };
 use ana_types::{
-    HashKey, KinesisError, NodeId, Position, SequenceNumber, ShardIndex, StreamKey, StreamMode,
+    ConsumerName, ConsumerStatus, HashKey, KinesisError, NodeId, Position, SequenceNumber, ShardIndex, StreamKey, StreamMode,
     StreamName, Zone, limits,
 };
 use expect_test::Expect;
@@ -59,6 +59,7 @@ pub(super) fn create_with(
         max_record_kib: limits::MAX_RECORD_KIB_DEFAULT,
         tags: BTreeMap::new(),
         now_ms,
+        warm_throughput_mibps: None,
     }
 }
 
@@ -188,21 +189,65 @@ impl World {
     /// The next step that a driver would take on the stream, if something is pending.
     pub(super) fn next_step(&self, key: StreamKey) -> Option<MetaCommand> {
         let stream = self.machine.stream_by_key(key)?;
+        if let Some(reshard) = stream.reshard() {
+            return Some(if reshard.closed.is_none() {
+                MetaCommand::ParentsClosed {
+                    key,
+                    closed: self.closings(key),
+                }
+            } else {
+                self.finish(key)
+            });
+        }
         Some(match &stream.pending.as_ref()?.kind {
             PendingKind::Create => MetaCommand::ActivateStream {
                 key,
                 now_ms: self.now_ms,
             },
             PendingKind::Delete => MetaCommand::FinishDelete { key },
-            PendingKind::Retention => MetaCommand::FinishUpdate { key },
-            PendingKind::Reshard(reshard) if reshard.closed.is_none() => {
-                MetaCommand::ParentsClosed {
-                    key,
-                    closed: self.closings(key),
-                }
-            }
-            PendingKind::Reshard(_) => self.finish(key),
+            PendingKind::Retention
+            | PendingKind::Setting
+            | PendingKind::Mode
+            | PendingKind::Resize(_)
+            | PendingKind::Reshard(_) => MetaCommand::FinishUpdate { key },
         })
+    }
+
+    /// Takes every step that is left on the stream; says how many there were.
+    pub(super) fn carry_out(&mut self, key: StreamKey) -> usize {
+        let mut steps = 0;
+        while let Some(command) = self.next_step(key) {
+            self.apply(command).expect("the driver's steps succeed");
+            self.now_ms += 10;
+            steps += 1;
+        }
+        steps
+    }
+}
+
+impl World {
+    /// The next step that a driver would take on a consumer, if something is pending.
+    pub(super) fn next_consumer_step(
+        &self,
+        key: StreamKey,
+        consumer: &ConsumerName,
+    ) -> Option<ConsumerCommand> {
+        let state = self.machine.stream_by_key(key)?.consumers.get(consumer)?;
+        let (consumer, created_ms) = (consumer.clone(), state.created_ms);
+        match state.status {
+            ConsumerStatus::Creating => Some(ConsumerCommand::Activate {
+                key,
+                consumer,
+                created_ms,
+                now_ms: self.now_ms,
+            }),
+            ConsumerStatus::Deleting => Some(ConsumerCommand::Remove {
+                key,
+                consumer,
+                created_ms,
+            }),
+            ConsumerStatus::Active => None,
+        }
     }
 }
 

@@ -1,5 +1,8 @@
 //! What is always true of the metadata.
 
+mod attached;
+mod capacity;
+
 use super::{
     GROUP_OPEN_SHARDS_MAX, GroupState, Metadata, PendingKind, Reshard, StreamState,
     VOTERS_PER_GROUP_MAX,
@@ -60,9 +63,35 @@ static M12: Invariant = Invariant {
     statement: "the children of a reshard have the hash keys of its parents, and new indexes",
 };
 
+static M13: Invariant = Invariant {
+    id: "M13",
+    statement: "a consumer is found by its own name, and its life fits its stream's",
+};
+static M14: Invariant = Invariant {
+    id: "M14",
+    statement: "the consumers of a stream, and what hangs on each, are within their limits",
+};
+static M15: Invariant = Invariant {
+    id: "M15",
+    statement: "the settings of a stream are within their limits",
+};
+static M16: Invariant = Invariant {
+    id: "M16",
+    statement: "the times of the account's commitment agree with its status",
+};
+static M17: Invariant = Invariant {
+    id: "M17",
+    statement: "a stream reshards of its own accord only while on-demand, one step at a time",
+};
+static M18: Invariant = Invariant {
+    id: "M18",
+    statement: "changes of capacity per day and warm throughput are within their limits",
+};
+
 /// All invariants of the metadata, by number.
-pub static META_INVARIANTS: [&Invariant; 12] = [
-    &M1, &M2, &M3, &M4, &M5, &M6, &M7, &M8, &M9, &M10, &M11, &M12,
+pub static META_INVARIANTS: [&Invariant; 18] = [
+    &M1, &M2, &M3, &M4, &M5, &M6, &M7, &M8, &M9, &M10, &M11, &M12, &M13, &M14, &M15, &M16,
+    &M17, &M18,
 ];
 
 pub(super) fn names_of(
@@ -83,6 +112,7 @@ pub(super) fn check(machine: &Metadata) -> Result<(), Violation> {
     for (key, stream) in &machine.streams {
         check_stream(machine, *key, stream)?;
     }
+    attached::check_commitment(machine.commitment)?;
     check_group_ids(machine)?;
     for (id, group) in &machine.groups {
         check_group(machine, *id, group)?;
@@ -113,6 +143,9 @@ pub(super) fn check_stream(
             .contains(&stream.max_record_kib)
         && stream.tags.len() <= limits::TAGS_PER_RESOURCE_MAX;
     ensure(within, &M11, subject)?;
+    attached::check_consumers(stream)?;
+    attached::check_settings(stream)?;
+    capacity::check(stream)?;
     for (index, info) in &stream.shards {
         ensure(*index == info.shard, &M4, Subject::StreamShard(key, *index))?;
         check_shard(stream, info)?;
@@ -131,7 +164,7 @@ fn pending_fits(stream: &StreamState) -> bool {
         | (StreamStatus::Creating, Some(PendingKind::Create))
         | (StreamStatus::Deleting, Some(PendingKind::Delete)) => true,
         (StreamStatus::Updating, Some(kind)) => {
-            matches!(kind, PendingKind::Retention | PendingKind::Reshard(_))
+            !matches!(kind, PendingKind::Create | PendingKind::Delete)
         }
         _ => false,
     }

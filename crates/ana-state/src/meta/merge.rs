@@ -3,7 +3,7 @@
 use super::apply::Handled;
 use super::{Metadata, Reshard, ReshardKind, reshard, streams};
 use crate::shard::ChildSpec;
-use ana_types::{KinesisError, ProvisionedOperation, ShardIndex, StreamName};
+use ana_types::{HashRange, KinesisError, ProvisionedOperation, ShardIndex, ShardInfo, StreamName};
 
 /// Merges `a` with `b`, which must follow it. The child goes to the group of `a`.
 pub(super) fn merge(
@@ -27,18 +27,25 @@ pub(super) fn merge(
             b,
             stream: name.clone(),
         })?;
-    let (key, group) = (stream.key, lower.group);
+    let key = stream.key;
     let [child] = reshard::take_indexes(stream.next_shard)?;
-    let reshard = Reshard {
+    let reshard = of([lower, upper], child, range);
+    reshard::begin(machine, key, reshard, now_ms)
+}
+
+/// The merge of two neighbours, the lower one first, as it is recorded.
+pub(super) fn of(parents: [&ShardInfo; 2], child: ShardIndex, range: HashRange) -> Reshard {
+    let [lower, _] = parents;
+    let parents = parents.map(|info| info.shard).to_vec();
+    Reshard {
         kind: ReshardKind::Merge,
-        parents: vec![a, b],
-        group,
+        parents: parents.clone(),
+        group: lower.group,
         children: vec![ChildSpec {
             shard: child,
-            parents: vec![a, b],
+            parents,
             range,
         }],
         closed: None,
-    };
-    reshard::begin(machine, key, reshard, now_ms)
+    }
 }

@@ -11,7 +11,7 @@
 //! All of it is counted from the machine at the moment of the command; nothing is remembered, so
 //! nothing can be wrong later.
 
-use super::{GroupState, Metadata, StreamState};
+use super::{GroupState, Metadata, StreamState, split};
 use ana_types::{GroupId, KinesisError, NodeId, StreamKey, Zone};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -94,6 +94,43 @@ pub(super) fn group_for_children(
         .filter(|(open, _)| open + children <= GROUP_OPEN_SHARDS_DEALT)
         .min()
         .map(|(_, group)| group)
+}
+
+/// What of a stream that is scaled is to stand in one group.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Share {
+    /// Open shards of each group.
+    pub(super) shards: u32,
+    /// Groups of the stream.
+    pub(super) groups: u32,
+}
+
+/// The group for the children of a split while a stream is scaled up: the parent's as long as it keeps
+/// to its share, else one that has room or a new one, so that more shards mean more leaders in more
+/// zones. `None` is a new one.
+pub(super) fn group_for_resize(
+    stream: &StreamState,
+    own: GroupId,
+    own_after: u32,
+    share: Share,
+) -> Option<GroupId> {
+    if own_after <= share.shards {
+        return Some(own);
+    }
+    let with_room = stream
+        .groups
+        .iter()
+        .filter(|group| **group != own)
+        .map(|&group| (stream.open_in_group(group), group))
+        .filter(|(open, _)| open + split::CHILDREN <= share.shards)
+        .min()
+        .map(|(_, group)| group);
+    let groups = u32::try_from(stream.groups.len()).unwrap_or(u32::MAX);
+    match with_room {
+        Some(group) => Some(group),
+        None if groups < share.groups => None,
+        None => group_for_children(stream, own, own_after, split::CHILDREN),
+    }
 }
 
 /// What nodes and zones carry at this moment.

@@ -2,8 +2,14 @@
 //! checked by the fixture), ids never come back, and replicas agree byte for byte.
 
 use super::fixture::{World, create_with, member, name};
-use super::{MetaCommand, Metadata};
-use ana_types::{GroupId, HashKey, ShardIndex, StreamKey, StreamMode};
+use super::{
+    ConsumerCommand, ConsumerState, MetaCommand, Metadata, PendingKind, ScalingCommand,
+    SettingCommand, StreamState,
+};
+use ana_types::{
+    ConsumerName, ConsumerStatus, GroupId, HashKey, ShardIndex, ShardLevelMetric, StreamKey,
+    StreamMode, StreamName,
+};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -65,13 +71,51 @@ enum Move {
     Limit {
         limit: u8,
     },
+    Consumer {
+        stream: u8,
+        consumer: u8,
+        what: ConsumerMove,
+    },
+    Setting {
+        stream: u8,
+        what: u8,
+        on: bool,
+    },
+    Count {
+        stream: u8,
+        target: u8,
+    },
+    Capacity {
+        stream: u8,
+        mode: u8,
+        warm: Option<u8>,
+    },
+    /// A step of the stream's own accord: a split, or a merge with the next.
+    Own {
+        stream: u8,
+        shard: u8,
+        split: bool,
+    },
     Wait {
         ms: u16,
     },
 }
 
+/// What is done about a consumer.
+#[derive(Debug, Clone, Copy)]
+enum ConsumerMove {
+    Register,
+    Deregister,
+    /// The step a driver would take now.
+    Step,
+    Tag,
+    Policy,
+}
+
 fn moves() -> impl Strategy<Value = Move> {
     let s = 0..4u8;
+    let (s_for_consumers, s_for_settings) = (s.clone(), s.clone());
+    let (s_for_counts, s_for_capacity, s_for_own) = (s.clone(), s.clone(), s.clone());
     prop_oneof![
         3 => (s.clone(), 0..4u8, 0..40u8)
             .prop_map(|(stream, mode, shards)| Move::Create { stream, mode, shards }),
@@ -93,7 +137,27 @@ fn moves() -> impl Strategy<Value = Move> {
             .prop_map(|(stream, shards)| Move::Expire { stream, shards }),
         1 => (1..9u8, 0..5u8).prop_map(|(node, zone)| Move::Register { node, zone }),
         1 => any::<u8>().prop_map(|limit| Move::Limit { limit }),
+        5 => (s_for_consumers, 0..9u8, consumer_moves())
+            .prop_map(|(stream, consumer, what)| Move::Consumer { stream, consumer, what }),
+        2 => (s_for_settings, 0..9u8, any::<bool>())
+            .prop_map(|(stream, what, on)| Move::Setting { stream, what, on }),
+        3 => (s_for_counts, any::<u8>())
+            .prop_map(|(stream, target)| Move::Count { stream, target }),
+        2 => (s_for_capacity, 0..3u8, proptest::option::of(0..20u8))
+            .prop_map(|(stream, mode, warm)| Move::Capacity { stream, mode, warm }),
+        4 => (s_for_own, any::<u8>(), proptest::bool::weighted(0.7))
+            .prop_map(|(stream, shard, split)| Move::Own { stream, shard, split }),
         1 => any::<u16>().prop_map(|ms| Move::Wait { ms }),
+    ]
+}
+
+fn consumer_moves() -> impl Strategy<Value = ConsumerMove> {
+    prop_oneof![
+        2 => Just(ConsumerMove::Register),
+        1 => Just(ConsumerMove::Deregister),
+        2 => Just(ConsumerMove::Step),
+        1 => Just(ConsumerMove::Tag),
+        1 => Just(ConsumerMove::Policy),
     ]
 }
 
@@ -124,14 +188,49 @@ fn command(world: &World, done: &[MetaCommand], a_move: &Move) -> Option<MetaCom
         }
         Move::Delete { stream } => MetaCommand::DeleteStream {
             name: named(stream),
-            enforce_consumer_deletion: false,
+            enforce_consumer_deletion: now_ms.is_multiple_of(2),
             now_ms,
         },
+        Move::Consumer {
+            stream,
+            consumer,
+            what,
+        } => consumer_command(world, &named(stream), consumer, what)?,
+        Move::Setting { stream, what, on } => {
+            MetaCommand::Setting(setting_command(world, named(stream), what, on))
+        }
+        Move::Count { .. } | Move::Capacity { .. } | Move::Own { .. } => {
+            MetaCommand::Scaling(scaling_command(world, a_move)?)
+        }
         Move::Step { stream } => world.next_step(key(stream))?,
         Move::Repeat { command } => {
             let count = done.len().max(1);
             done.get(usize::from(command) % count).cloned()?
         }
+        Move::Retention { .. } | Move::Tag { .. } | Move::Untag { .. } => {
+            return simple_command(world, a_move);
+        }
+        Move::Register { node, zone } => {
+            MetaCommand::RegisterNode(member(u64::from(node), &format!("z{zone}")))
+        }
+        Move::Limit { limit } => MetaCommand::SetShardLimit {
+            limit: u32::from(limit) + 20,
+        },
+        Move::Wait { .. } => return None,
+        Move::Split { .. }
+        | Move::SplitMiddle { .. }
+        | Move::Merge { .. }
+        | Move::Expire { .. } => {
+            return shard_command(world, a_move);
+        }
+    })
+}
+
+/// The command of a move that is about retention or tags.
+fn simple_command(world: &World, a_move: &Move) -> Option<MetaCommand> {
+    let named = |stream: u8| name(&text(stream));
+    let now_ms = world.now_ms;
+    Some(match a_move.clone() {
         Move::Retention {
             stream,
             hours,
@@ -153,19 +252,142 @@ fn command(world: &World, done: &[MetaCommand], a_move: &Move) -> Option<MetaCom
             name: named(stream),
             keys: BTreeSet::from([key.to_string()]),
         },
-        Move::Register { node, zone } => {
-            MetaCommand::RegisterNode(member(u64::from(node), &format!("z{zone}")))
-        }
-        Move::Limit { limit } => MetaCommand::SetShardLimit {
-            limit: u32::from(limit) + 20,
+        _ => return None,
+    })
+}
+
+/// The command of a move that is about a consumer.
+fn consumer_command(
+    world: &World,
+    stream: &StreamName,
+    consumer: u8,
+    what: ConsumerMove,
+) -> Option<MetaCommand> {
+    let now_ms = world.now_ms;
+    let consumer = ConsumerName::new(&format!("c{consumer}")).expect("valid");
+    let there = world.machine.stream(stream);
+    let state = there.and_then(|there| there.consumers.get(&consumer));
+    let (stream, created_s) = (stream.clone(), state.map_or(0, ConsumerState::created_s));
+    Some(MetaCommand::Consumer(match what {
+        ConsumerMove::Register => ConsumerCommand::Register {
+            stream,
+            consumer,
+            tags: BTreeMap::from([("k:".to_owned(), "v".to_owned())]),
+            now_ms,
         },
-        Move::Wait { .. } => return None,
-        Move::Split { .. }
-        | Move::SplitMiddle { .. }
-        | Move::Merge { .. }
-        | Move::Expire { .. } => {
-            return shard_command(world, a_move);
+        ConsumerMove::Deregister => ConsumerCommand::Deregister {
+            stream,
+            consumer,
+            created_s: now_ms.is_multiple_of(3).then_some(created_s),
+            now_ms,
+        },
+        ConsumerMove::Step => world.next_consumer_step(there?.key, &consumer)?,
+        ConsumerMove::Tag => ConsumerCommand::AddTags {
+            stream,
+            consumer,
+            created_s,
+            tags: BTreeMap::from([(now_ms.to_string(), String::new())]),
+        },
+        ConsumerMove::Policy => ConsumerCommand::SetPolicy {
+            stream,
+            consumer,
+            created_s,
+            policy: now_ms.is_multiple_of(2).then(|| "{}".to_owned()),
+        },
+    }))
+}
+
+/// The command of a move that is about settings.
+fn setting_command(world: &World, stream: StreamName, what: u8, on: bool) -> SettingCommand {
+    let now_ms = world.now_ms;
+    match what {
+        0 | 1 => SettingCommand::SetMonitoring {
+            stream,
+            metrics: ShardLevelMetric::ALL
+                .into_iter()
+                .take(usize::from(what) + 2)
+                .collect(),
+            enable: on,
+            now_ms,
+        },
+        2 | 3 => SettingCommand::SetEncryption {
+            stream,
+            key: on.then(|| format!("alias/{now_ms}")),
+            now_ms,
+        },
+        4 => SettingCommand::SetPolicy {
+            stream,
+            policy: on.then(|| "{}".to_owned()),
+        },
+        5 => SettingCommand::SetMaxRecord {
+            stream,
+            max_record_kib: if on { 10_240 } else { 1024 },
+            now_ms,
+        },
+        6 => SettingCommand::AddTags {
+            stream,
+            tags: BTreeMap::from([(format!("{now_ms}:"), String::new())]),
+        },
+        7 => SettingCommand::SetCommitment {
+            enabled: on,
+            now_ms,
+        },
+        _ => SettingCommand::EndCommitment { now_ms },
+    }
+}
+
+/// The command of a move that is about capacity.
+fn scaling_command(world: &World, a_move: &Move) -> Option<ScalingCommand> {
+    let there = |stream: u8| world.machine.stream(&name(&text(stream)));
+    let now_ms = world.now_ms;
+    Some(match *a_move {
+        Move::Count { stream, target } => {
+            let open = there(stream)?.open_shard_count();
+            // Mostly what is allowed: from half to double.
+            let target = (open / 2).max(1) + u32::from(target) % (open + open / 2 + 2);
+            ScalingCommand::SetShardCount {
+                stream: name(&text(stream)),
+                target,
+                now_ms,
+            }
         }
+        Move::Capacity {
+            stream,
+            mode: 0,
+            warm,
+        } => ScalingCommand::SetWarmThroughput {
+            stream: name(&text(stream)),
+            mibps: warm.unwrap_or(0).into(),
+            now_ms,
+        },
+        Move::Capacity { stream, mode, warm } => ScalingCommand::SetMode {
+            stream: name(&text(stream)),
+            mode: [StreamMode::OnDemand, StreamMode::Provisioned][usize::from(mode) - 1],
+            warm_throughput_mibps: warm.filter(|_| mode == 1).map(u32::from),
+            now_ms,
+        },
+        Move::Own {
+            stream,
+            shard,
+            split,
+        } => {
+            let stream = there(stream)?;
+            let shards = &stream.shards;
+            let lower = shards.values().nth(usize::from(shard) % shards.len())?;
+            let key = stream.key;
+            if split {
+                let shard = lower.shard;
+                return Some(ScalingCommand::SplitOwn { key, shard });
+            }
+            let mut open = shards.values().filter(|info| info.is_open());
+            let upper = open.find(|info| lower.range.is_followed_by(&info.range))?;
+            ScalingCommand::MergeOwn {
+                key,
+                a: lower.shard,
+                b: upper.shard,
+            }
+        }
+        _ => return None,
     })
 }
 
@@ -227,6 +449,8 @@ struct Seen {
     streams: BTreeSet<StreamKey>,
     groups: BTreeSet<GroupId>,
     shards: BTreeMap<StreamKey, BTreeSet<ShardIndex>>,
+    /// What an ARN of a consumer names, and which registration it named.
+    consumers: BTreeMap<(StreamName, ConsumerName, u64), (StreamKey, u64)>,
 }
 
 impl Seen {
@@ -254,6 +478,17 @@ impl Seen {
             assert!(known, "group {group} is neither live nor deleted");
         }
         for (key, stream) in machine.streams() {
+            for (consumer, state) in &stream.consumers {
+                let arn = (stream.name.clone(), consumer.clone(), state.created_s());
+                let meant = (*key, state.created_ms);
+                let known = self.consumers.entry(arn).or_insert(meant);
+                assert_eq!(*known, meant, "the ARN of {consumer} came back");
+                let there = before
+                    .stream_by_key(*key)
+                    .and_then(|it| it.consumers.get(consumer));
+                let fresh = state.status == ConsumerStatus::Creating;
+                assert!(there.is_some() || fresh, "{consumer} came back");
+            }
             let seen = self.shards.entry(*key).or_default();
             let highest = seen.last().copied();
             for shard in stream
@@ -317,6 +552,59 @@ where
     decoded
 }
 
+/// What of all that matters is there to see on a stream.
+fn reached_by(stream: &StreamState) -> impl Iterator<Item = &'static str> {
+    let closed = stream
+        .shards
+        .values()
+        .filter(|info| !info.is_open())
+        .count();
+    let merged = stream
+        .shards
+        .values()
+        .any(|info| info.adjacent_parent.is_some());
+    let expired = stream.shards.values().any(|info| {
+        info.parent
+            .is_some_and(|parent| !stream.shards.contains_key(&parent))
+    });
+    let rows = [
+        ("many closed", closed > 3),
+        ("merged", merged),
+        ("expired", expired),
+        ("tagged", !stream.tags.is_empty()),
+        ("longer retention", stream.retention_hours > 24),
+        ("two consumers", stream.consumer_count() > 1),
+        (
+            "a consumer leaves",
+            stream
+                .consumers
+                .values()
+                .any(|it| it.status == ConsumerStatus::Deleting),
+        ),
+        ("encrypted", stream.settings.encryption_key.is_some()),
+        ("monitored", !stream.settings.shard_level_metrics.is_empty()),
+        (
+            "resized",
+            matches!(
+                stream.pending.as_ref().map(|it| &it.kind),
+                Some(PendingKind::Resize(resize)) if resize.step.is_some()
+            ),
+        ),
+        (
+            "of its own accord beside another",
+            stream.pending.is_some() && stream.scaling.step.is_some(),
+        ),
+        ("warm", stream.scaling.warm_current_mibps.is_some()),
+        (
+            "closed, not listed",
+            stream.reshard().is_some_and(|r| r.closed.is_some()),
+        ),
+    ];
+    rows.into_iter()
+        .filter(|(_, there)| *there)
+        .map(|(what, _)| what)
+}
+
 #[test]
 fn the_moves_reach_what_matters() {
     // A history that is known to be deep: the property above is worth little if it never gets here.
@@ -335,39 +623,15 @@ fn the_moves_reach_what_matters() {
             drop(world.apply(command.clone()));
             done.push(command);
             for stream in world.machine.streams().values() {
-                let closed = stream
-                    .shards
-                    .values()
-                    .filter(|info| !info.is_open())
-                    .count();
-                let merged = stream
-                    .shards
-                    .values()
-                    .any(|info| info.adjacent_parent.is_some());
-                let expired = stream.shards.values().any(|info| {
-                    info.parent
-                        .is_some_and(|parent| !stream.shards.contains_key(&parent))
-                });
-                for (what, there) in [
-                    ("many closed", closed > 3),
-                    ("merged", merged),
-                    ("expired", expired),
-                    ("tagged", !stream.tags.is_empty()),
-                    ("longer retention", stream.retention_hours > 24),
-                    (
-                        "closed, not listed",
-                        stream.reshard().is_some_and(|r| r.closed.is_some()),
-                    ),
-                ] {
-                    if there {
-                        reached.insert(what);
-                    }
-                }
+                reached.extend(reached_by(stream));
+            }
+            if world.machine.commitment().holds() {
+                reached.insert("committed");
             }
             if world.machine.deleted_groups().count() > 3 {
                 reached.insert("groups deleted");
             }
         }
     }
-    assert_eq!(reached.len(), 7, "{reached:?}");
+    assert_eq!(reached.len(), 15, "{reached:?}");
 }

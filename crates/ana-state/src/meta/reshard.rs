@@ -1,12 +1,13 @@
-//! What splits and merges have in common: the steps, and the end of shards.
+//! What splits and merges have in common, asked for or steps of something larger: the steps, and the
+//! end of shards.
 //!
 //! Must stay true: until the parents are closed nothing but the pending record has changed; from
 //! then on the reshard can only be finished. Each step may arrive more than once, and late.
 
 use super::apply::{DONE, Effect, Handled};
 use super::{
-    MetaRefusal, MetaReply, Metadata, ParentClosed, PendingKind, Reshard, ReshardClosed,
-    StreamState, placement, streams,
+    MetaRefusal, MetaReply, Metadata, ParentClosed, PendingKind, Reshard, ReshardClosed, Resize,
+    StreamState, placement, resize, streams,
 };
 use crate::shard::child_created;
 use ana_types::{
@@ -67,7 +68,7 @@ pub(super) fn take_indexes<const N: usize>(
     following.map(|_| indexes).ok_or_else(used_up)
 }
 
-fn used_up() -> KinesisError {
+pub(super) fn used_up() -> KinesisError {
     KinesisError::Internal {
         why: "the stream has used up its shard indexes".into(),
     }
@@ -93,9 +94,8 @@ pub(super) fn begin(
         .streams
         .get_mut(&key)
         .expect("the caller found the stream");
-    let last = reshard.children.iter().map(|child| child.shard).max();
-    stream.next_shard = last
-        .and_then(ShardIndex::next)
+    stream.next_shard = reshard
+        .after_last_child()
         .expect("take_indexes left one more");
     stream.become_updating(PendingKind::Reshard(reshard), now_ms);
     Ok(Effect::Changed(MetaReply::Stream(key)))
@@ -109,10 +109,7 @@ pub(super) fn parents_closed(
     let Some(stream) = machine.streams.get_mut(&key) else {
         return Ok(Effect::Unchanged);
     };
-    let shards = &stream.shards;
-    let Some(PendingKind::Reshard(reshard)) =
-        stream.pending.as_mut().map(|pending| &mut pending.kind)
-    else {
+    let Some((reshard, shards)) = stream.reshard_mut() else {
         return Ok(Effect::Unchanged);
     };
     let by_shard: BTreeMap<ShardIndex, ParentClosed> = closed
@@ -215,8 +212,29 @@ pub(super) fn finish(machine: &mut Metadata, key: StreamKey, first_child: ShardI
             .into_iter()
             .map(|child| (child.shard, child)),
     );
-    stream.become_active();
+    end(machine, key);
     DONE
+}
+
+/// What follows upon a reshard whose children are listed.
+fn end(machine: &mut Metadata, key: StreamKey) {
+    let Some(stream) = machine.streams.get_mut(&key) else {
+        return;
+    };
+    if stream.scaling.step.take().is_some() {
+        // Of the stream's own accord: beside whatever is pending.
+        return;
+    }
+    match stream.pending.as_ref().map(|pending| &pending.kind) {
+        Some(PendingKind::Resize(resize)) => {
+            let target = resize.target;
+            if let Some(pending) = stream.pending.as_mut() {
+                pending.kind = PendingKind::Resize(Resize { target, step: None });
+            }
+            resize::go_on(machine, key, target);
+        }
+        _ => stream.become_active(),
+    }
 }
 
 pub(super) fn expire(machine: &mut Metadata, key: StreamKey, shards: &[ShardIndex]) -> Handled {

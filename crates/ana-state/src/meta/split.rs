@@ -4,11 +4,12 @@ use super::apply::Handled;
 use super::{Metadata, Reshard, ReshardKind, placement, reshard, streams};
 use crate::shard::ChildSpec;
 use ana_types::{
-    HashKey, HashRange, KinesisError, ProvisionedOperation, ShardIndex, ShardInfo, StreamName,
+    GroupId, HashKey, HashRange, KinesisError, ProvisionedOperation, ShardIndex, ShardInfo,
+    StreamName,
 };
 
 /// How many shards a split makes of one.
-const CHILDREN: u32 = 2;
+pub(super) const CHILDREN: u32 = 2;
 
 pub(super) fn split(
     machine: &mut Metadata,
@@ -25,25 +26,36 @@ pub(super) fn split(
     let in_place = placement::group_for_children(stream, parent.group, own_after, CHILDREN);
     streams::check_shard_limit(machine, CHILDREN - 1)?;
     let (lower, upper) = halves(name, &parent, new_start)?;
-    let [first, second] = reshard::take_indexes(next_shard)?;
+    let children = reshard::take_indexes(next_shard)?;
     let group = match in_place {
         Some(group) => group,
         None => reshard::add_group(machine, key)?,
     };
-    let child = |shard, range| ChildSpec {
-        shard,
-        parents: vec![parent.shard],
-        range,
-    };
-    let children = vec![child(first, lower), child(second, upper)];
-    let reshard = Reshard {
-        kind: ReshardKind::Split,
-        parents: vec![parent.shard],
-        group,
-        children,
-        closed: None,
-    };
+    let reshard = of(parent.shard, group, children, [lower, upper]);
     reshard::begin(machine, key, reshard, now_ms)
+}
+
+/// The split of a shard into two, as it is recorded.
+pub(super) fn of(
+    parent: ShardIndex,
+    group: GroupId,
+    children: [ShardIndex; 2],
+    ranges: [HashRange; 2],
+) -> Reshard {
+    let children = children.into_iter().zip(ranges);
+    Reshard {
+        kind: ReshardKind::Split,
+        parents: vec![parent],
+        group,
+        children: children
+            .map(|(shard, range)| ChildSpec {
+                shard,
+                parents: vec![parent],
+                range,
+            })
+            .collect(),
+        closed: None,
+    }
 }
 
 fn halves(

@@ -4,9 +4,13 @@
 //! finished ([`StreamState::listed_shards`]), *routing* follows the data groups and turns to the
 //! children as soon as the parents are closed ([`StreamState::writable_shards`]).
 
+use super::consumers::ConsumerState;
+use super::resize::Resize;
+use super::scaling::Scaling;
+use super::settings::StreamSettings;
 use crate::shard::ChildSpec;
 use ana_types::{
-    GroupId, HashKey, ShardClosed, ShardIndex, ShardInfo, StreamKey, StreamMode, StreamName,
+    ConsumerName, ConsumerStatus, GroupId, HashKey, ShardClosed, ShardIndex, ShardInfo, StreamKey, StreamMode, StreamName,
     StreamStatus,
 };
 use serde::{Deserialize, Serialize};
@@ -37,8 +41,15 @@ pub struct StreamState {
     pub groups: Vec<GroupId>,
     /// The index the next new shard gets.
     pub next_shard: ShardIndex,
-    /// What is under way; present exactly while the status is not ACTIVE.
+    /// What is under way; present exactly while the status is not ACTIVE. A reshard of its own
+    /// accord stands in `scaling` and does not show.
     pub pending: Option<Pending>,
+    /// Registered consumers, also those being created or removed.
+    pub consumers: BTreeMap<ConsumerName, ConsumerState>,
+    /// Settings that change nothing about its shards.
+    pub settings: StreamSettings,
+    /// What decides about its capacity besides its shards.
+    pub scaling: Scaling,
 }
 
 /// Something that takes time, and that the driver carries out.
@@ -61,6 +72,14 @@ pub enum PendingKind {
     Retention,
     /// A split or a merge.
     Reshard(Reshard),
+    /// A new setting holds already (metrics, encryption, greatest record); `FinishUpdate` is due.
+    Setting,
+    /// A new capacity mode or warm throughput holds already, with as many shards as there are;
+    /// `FinishUpdate` is due.
+    Mode,
+    /// On the way to another number of equal shards: `FinishUpdate` begins it, then reshard follows
+    /// upon reshard.
+    Resize(Resize),
 }
 
 /// Whether shards are split or merged.
@@ -103,6 +122,12 @@ impl Reshard {
     #[must_use]
     pub fn first_child(&self) -> Option<ShardIndex> {
         self.children.first().map(|child| child.shard)
+    }
+
+    /// The index that the next new shard of its stream gets.
+    pub(super) fn after_last_child(&self) -> Option<ShardIndex> {
+        let last = self.children.iter().map(|child| child.shard).max();
+        last.and_then(ShardIndex::next)
     }
 }
 
@@ -147,13 +172,39 @@ impl StreamState {
         })
     }
 
-    /// The split or merge under way, if one is.
+    /// The split or merge under way, if one is: asked for, a step of a resize, or of the stream's own
+    /// accord. There is never more than one.
     #[must_use]
     pub fn reshard(&self) -> Option<&Reshard> {
-        match self.pending.as_ref().map(|pending| &pending.kind) {
-            Some(PendingKind::Reshard(reshard)) => Some(reshard),
-            _ => None,
-        }
+        let own = self.scaling.step.as_ref();
+        own.or_else(
+            || match self.pending.as_ref().map(|pending| &pending.kind) {
+                Some(PendingKind::Reshard(reshard)) => Some(reshard),
+                Some(PendingKind::Resize(resize)) => resize.step.as_ref(),
+                _ => None,
+            },
+        )
+    }
+
+    /// The reshard under way, to be changed, and the shards beside it.
+    pub(super) fn reshard_mut(
+        &mut self,
+    ) -> Option<(&mut Reshard, &BTreeMap<ShardIndex, ShardInfo>)> {
+        let own = self.scaling.step.as_mut();
+        let reshard = own.or_else(
+            || match self.pending.as_mut().map(|pending| &mut pending.kind) {
+                Some(PendingKind::Reshard(reshard)) => Some(reshard),
+                Some(PendingKind::Resize(resize)) => resize.step.as_mut(),
+                _ => None,
+            },
+        );
+        Some((reshard?, &self.shards))
+    }
+
+    /// Whether the driver has something to do about it.
+    #[must_use]
+    pub fn is_changing(&self) -> bool {
+        self.pending.is_some() || self.scaling.step.is_some()
     }
 
     /// Open shards as listings count them.
@@ -168,8 +219,11 @@ impl StreamState {
         count(self.writable_shards().filter(|info| info.group == group))
     }
 
-    /// Open shards as the account's limit counts them: a split under way counts as done.
+    /// Open shards as the account's limit counts them: a split or resize under way counts as done.
     pub(super) fn shards_charged(&self) -> u32 {
+        if let Some(PendingKind::Resize(resize)) = self.pending.as_ref().map(|it| &it.kind) {
+            return resize.shards_charged(self.open_shard_count());
+        }
         let split = self
             .reshard()
             .is_some_and(|reshard| reshard.kind == ReshardKind::Split);
@@ -184,6 +238,17 @@ impl StreamState {
     pub(super) fn become_updating(&mut self, kind: PendingKind, since_ms: u64) {
         self.status = StreamStatus::Updating;
         self.pending = Some(Pending { kind, since_ms });
+    }
+
+    /// Registered consumers as limits and descriptions count them: those on their way out do not.
+    #[must_use]
+    pub fn consumer_count(&self) -> u32 {
+        let staying = self
+            .consumers
+            .values()
+            .filter(|it| it.status != ConsumerStatus::Deleting)
+            .count();
+        u32::try_from(staying).unwrap_or(u32::MAX)
     }
 
     /// Retention in milliseconds.

@@ -1,9 +1,12 @@
 //! The life of a stream: create, activate, delete, and its retention.
 
 use super::apply::{DONE, Effect, Handled};
-use super::{MetaReply, Metadata, Pending, PendingKind, StreamState, placement, tags};
+use super::{
+    MetaReply, Metadata, Pending, PendingKind, Scaling, StreamSettings, StreamState, consumers,
+    placement, scaling, tags,
+};
 use ana_types::{
-    GroupId, HashRange, KinesisError, LimitKind, ShardIndex, ShardInfo, StreamKey, StreamMode,
+    ConsumerError, GroupId, HashRange, KinesisError, ShardIndex, ShardInfo, StreamKey, StreamMode,
     StreamName, StreamStatus, limits,
 };
 use std::collections::BTreeMap;
@@ -14,6 +17,7 @@ pub(super) struct Settings {
     pub(super) retention_hours: u32,
     pub(super) max_record_kib: u32,
     pub(super) tags: BTreeMap<String, String>,
+    pub(super) warm_throughput_mibps: Option<u32>,
 }
 
 /// Mode and number of shards of a new stream, from what the request said. A count without a mode
@@ -40,6 +44,8 @@ pub(super) fn create(
     now_ms: u64,
 ) -> Handled {
     check_new(machine, &name, mode, shard_count, &settings)?;
+    let warm_mibps = settings.warm_throughput_mibps.filter(|mibps| *mibps > 0);
+    let shard_count = shard_count.max(warm_mibps.unwrap_or(0));
     let key = StreamKey(machine.next_stream);
     let group_count = placement::groups_for(machine, shard_count);
     let groups = placement::add_groups(machine, key, group_count)?;
@@ -48,6 +54,7 @@ pub(super) fn create(
         retention_hours,
         max_record_kib,
         tags,
+        warm_throughput_mibps: _,
     } = settings;
     let stream = StreamState {
         key,
@@ -65,6 +72,12 @@ pub(super) fn create(
             kind: PendingKind::Create,
             since_ms: now_ms,
         }),
+        consumers: BTreeMap::new(),
+        settings: StreamSettings::default(),
+        scaling: Scaling {
+            warm_target_mibps: warm_mibps,
+            ..Scaling::default()
+        },
     };
     machine.names.insert(name, key);
     machine.streams.insert(key, stream);
@@ -103,15 +116,9 @@ fn check_new(
     }
     match mode {
         StreamMode::Provisioned => check_shard_limit(machine, shard_count)?,
-        StreamMode::OnDemand => {
-            let limit = limits::ON_DEMAND_STREAMS_MAX;
-            if on_demand_stream_count(machine) >= limit {
-                return Err(KinesisError::LimitExceeded(LimitKind::OnDemandStreams {
-                    limit,
-                }));
-            }
-        }
+        StreamMode::OnDemand => scaling::check_on_demand_limit(machine)?,
     }
+    scaling::check_new(machine, name, mode, settings.warm_throughput_mibps)?;
     let creating = machine
         .streams
         .values()
@@ -147,6 +154,7 @@ fn first_shards(count: u32, groups: &[GroupId], now_ms: u64) -> BTreeMap<ShardIn
 pub(super) fn activate(machine: &mut Metadata, key: StreamKey) -> Handled {
     match machine.streams.get_mut(&key) {
         Some(stream) if stream.status == StreamStatus::Creating => {
+            stream.scaling.warm_current_mibps = stream.scaling.warm_target_mibps;
             stream.become_active();
             DONE
         }
@@ -154,10 +162,21 @@ pub(super) fn activate(machine: &mut Metadata, key: StreamKey) -> Handled {
     }
 }
 
-pub(super) fn delete(machine: &mut Metadata, name: &StreamName, now_ms: u64) -> Handled {
+pub(super) fn delete(
+    machine: &mut Metadata,
+    name: &StreamName,
+    enforce_consumer_deletion: bool,
+    now_ms: u64,
+) -> Handled {
     let stream = find_mut(machine, name)?;
     match stream.status {
         StreamStatus::Creating | StreamStatus::Active => {
+            if !enforce_consumer_deletion && stream.consumer_count() > 0 {
+                return Err(KinesisError::Consumer(ConsumerError::StreamHasConsumers {
+                    stream: name.clone(),
+                }));
+            }
+            consumers::deregister_all(stream, now_ms);
             stream.status = StreamStatus::Deleting;
             stream.pending = Some(Pending {
                 kind: PendingKind::Delete,
@@ -175,15 +194,18 @@ pub(super) fn delete(machine: &mut Metadata, name: &StreamName, now_ms: u64) -> 
 }
 
 pub(super) fn finish_delete(machine: &mut Metadata, key: StreamKey) -> Handled {
-    let deleting = machine
-        .streams
-        .get(&key)
-        .is_some_and(|stream| stream.status == StreamStatus::Deleting);
+    // A step of its own accord is finished first: its children may be about to open.
+    let deleting = machine.streams.get(&key).is_some_and(|stream| {
+        stream.status == StreamStatus::Deleting && stream.reshard().is_none()
+    });
     if !deleting {
         return Ok(Effect::Unchanged);
     }
     if let Some(stream) = machine.streams.remove(&key) {
         machine.names.remove(&stream.name);
+        for consumer in stream.consumers.values() {
+            consumers::use_up(machine, consumer.created_ms);
+        }
         for group in stream.groups {
             delete_group(machine, group);
         }
@@ -238,11 +260,11 @@ pub(super) fn finish_update(machine: &mut Metadata, key: StreamKey) -> Handled {
         return Ok(Effect::Unchanged);
     };
     match stream.pending.as_ref().map(|pending| &pending.kind) {
-        Some(PendingKind::Retention) => {
+        Some(PendingKind::Retention | PendingKind::Setting) => {
             stream.become_active();
             DONE
         }
-        _ => Ok(Effect::Unchanged),
+        _ => scaling::finish_update(machine, key),
     }
 }
 

@@ -203,6 +203,7 @@ fn create_checks_its_settings() {
         max_record_kib: kib,
         tags,
         now_ms: 0,
+        warm_throughput_mibps: None,
     };
     let none = BTreeMap::new;
     let mut world = World::new();

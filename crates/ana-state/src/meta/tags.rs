@@ -1,4 +1,4 @@
-//! Tags of a stream, with AWS's two checks of their characters.
+//! Tags of a stream, with AWS's two checks of their characters; and what tags of any resource share.
 //!
 //! The first check knows a set of characters that its message lists; the second refuses `%`, which
 //! the first lets pass. Which characters are letters, digits or white space is a fixed table here:
@@ -7,7 +7,7 @@
 
 use super::apply::{DONE, Effect, Handled};
 use super::{Metadata, streams};
-use ana_types::{KinesisError, StreamName, StreamStatus, limits};
+use ana_types::{KinesisError, SettingError, StreamName, StreamStatus, limits};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
@@ -37,31 +37,73 @@ const WORD_BLOCKS: [RangeInclusive<char>; 21] = [
     '\u{20000}'..='\u{3FFFD}', // further ideographs
 ];
 
+/// Keys that begin so are AWS's own.
+const RESERVED_PREFIX: &str = "aws:";
+
 pub(super) fn add(
     machine: &mut Metadata,
     name: &StreamName,
     tags: BTreeMap<String, String>,
 ) -> Handled {
     check_tag_characters(texts(&tags), name, false)?;
+    add_checked(machine, name, tags)
+}
+
+/// TagResource on a stream.
+pub(super) fn add_to_resource(
+    machine: &mut Metadata,
+    name: &StreamName,
+    tags: BTreeMap<String, String>,
+) -> Handled {
+    check_resource_tags(&tags)?;
+    add_checked(machine, name, tags)
+}
+
+fn add_checked(
+    machine: &mut Metadata,
+    name: &StreamName,
+    tags: BTreeMap<String, String>,
+) -> Handled {
     let stream = streams::find_mut(machine, name)?;
     check_changeable(name, stream.status)?;
-    let new = tags
-        .keys()
-        .filter(|key| !stream.tags.contains_key(*key))
-        .count();
-    if stream.tags.len() + new > limits::TAGS_PER_RESOURCE_MAX {
+    if count_with(&stream.tags, &tags) > limits::TAGS_PER_RESOURCE_MAX {
         return Err(KinesisError::TagLimit {
             stream: name.clone(),
         });
     }
-    if tags
-        .iter()
-        .all(|(key, value)| stream.tags.get(key) == Some(value))
-    {
+    add_to(&mut stream.tags, tags)
+}
+
+/// How many tags there will be.
+pub(super) fn count_with(
+    there: &BTreeMap<String, String>,
+    new: &BTreeMap<String, String>,
+) -> usize {
+    there.len() + new.keys().filter(|key| !there.contains_key(*key)).count()
+}
+
+pub(super) fn add_to(
+    there: &mut BTreeMap<String, String>,
+    new: BTreeMap<String, String>,
+) -> Handled {
+    if new.iter().all(|(key, value)| there.get(key) == Some(value)) {
         return Ok(Effect::Unchanged);
     }
-    stream.tags.extend(tags);
+    there.extend(new);
     DONE
+}
+
+pub(super) fn remove_from(
+    there: &mut BTreeMap<String, String>,
+    keys: &BTreeSet<String>,
+) -> Handled {
+    let before = there.len();
+    there.retain(|key, _| !keys.contains(key));
+    if there.len() == before {
+        Ok(Effect::Unchanged)
+    } else {
+        DONE
+    }
 }
 
 pub(super) fn remove(
@@ -70,15 +112,23 @@ pub(super) fn remove(
     keys: &BTreeSet<String>,
 ) -> Handled {
     check_tag_characters(keys.iter().map(String::as_str), name, true)?;
+    remove_checked(machine, name, keys)
+}
+
+/// UntagResource on a stream.
+pub(super) fn remove_from_resource(
+    machine: &mut Metadata,
+    name: &StreamName,
+    keys: &BTreeSet<String>,
+) -> Handled {
+    check_resource_tag_keys(keys)?;
+    remove_checked(machine, name, keys)
+}
+
+fn remove_checked(machine: &mut Metadata, name: &StreamName, keys: &BTreeSet<String>) -> Handled {
     let stream = streams::find_mut(machine, name)?;
     check_changeable(name, stream.status)?;
-    let before = stream.tags.len();
-    stream.tags.retain(|key, _| !keys.contains(key));
-    if stream.tags.len() == before {
-        Ok(Effect::Unchanged)
-    } else {
-        DONE
-    }
+    remove_from(&mut stream.tags, keys)
 }
 
 /// Tags are in effect from the start, but may be changed only once the stream has been created, and
@@ -122,6 +172,32 @@ pub fn check_tag_characters<'a>(
         });
     }
     Ok(())
+}
+
+/// The check of TagResource and of tags of consumers: a colon is a tag character there, a per cent
+/// sign is none, and the keys that begin with [`RESERVED_PREFIX`] are not for users.
+pub(super) fn check_resource_tags(tags: &BTreeMap<String, String>) -> Result<(), SettingError> {
+    check_resource_characters(texts(tags))?;
+    let reserved = tags.keys().find(|key| key.starts_with(RESERVED_PREFIX));
+    reserved.map_or(Ok(()), |key| {
+        Err(SettingError::TagReserved { key: key.clone() })
+    })
+}
+
+/// The check of UntagResource.
+pub(super) fn check_resource_tag_keys(keys: &BTreeSet<String>) -> Result<(), SettingError> {
+    check_resource_characters(keys.iter().map(String::as_str))
+}
+
+fn check_resource_characters<'a>(
+    mut texts: impl Iterator<Item = &'a str>,
+) -> Result<(), SettingError> {
+    let allowed = |c: char| c == ':' || (c != '%' && is_tag_character(c));
+    if texts.all(|text| text.chars().all(allowed)) {
+        Ok(())
+    } else {
+        Err(SettingError::TagsInvalidCharacters)
+    }
 }
 
 fn is_tag_character(c: char) -> bool {

@@ -2,8 +2,11 @@
 
 use super::fixture::World;
 use super::{META_INVARIANTS, Metadata, PendingKind, StreamState};
-use ana_types::{GroupId, HashKey, NodeId, ShardIndex, ShardInfo, StreamStatus, Zone};
-use std::collections::BTreeSet;
+use ana_types::{
+    CommitmentStatus, ConsumerName, ConsumerStatus, GroupId, HashKey, NodeId, ShardIndex,
+    ShardInfo, StreamMode, StreamStatus, Zone,
+};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A cluster with a stream in the middle of a merge, an old split, and a deleted group.
 fn machine() -> Metadata {
@@ -21,12 +24,54 @@ fn machine() -> Metadata {
     let key = world.active("s", 2);
     world.split("s", 0, 1 << 126).expect("split");
     world.finish_reshard(key);
+    let register = super::ConsumerCommand::Register {
+        stream: super::fixture::name("s"),
+        consumer: consumer(),
+        tags: BTreeMap::new(),
+        now_ms: world.now_ms,
+    };
+    world
+        .apply(super::MetaCommand::Consumer(register))
+        .expect("registered");
     world.merge("s", 2, 3).expect("merged");
     let closed = world.closings(key);
     world
         .apply(super::MetaCommand::ParentsClosed { key, closed })
         .expect("closed");
     world.machine
+}
+
+fn consumer() -> ConsumerName {
+    ConsumerName::new("c").expect("valid")
+}
+
+fn the_consumer(machine: &mut Metadata) -> &mut super::ConsumerState {
+    stream(machine)
+        .consumers
+        .get_mut(&consumer())
+        .expect("it is registered")
+}
+
+/// As many consumers as asked for, all like the one there is but for the status.
+fn consumers(machine: &mut Metadata, count: u32, status: ConsumerStatus) {
+    let template = the_consumer(machine).clone();
+    stream(machine).consumers = (0..count)
+        .map(|number| ConsumerName::new(&format!("c{number}")).expect("valid"))
+        .map(|name| {
+            let consumer = super::ConsumerState {
+                name: name.clone(),
+                status,
+                ..template.clone()
+            };
+            (name, consumer)
+        })
+        .collect();
+}
+
+fn many_tags() -> BTreeMap<String, String> {
+    (0..51)
+        .map(|n: u32| (n.to_string(), String::new()))
+        .collect()
 }
 
 fn stream(machine: &mut Metadata) -> &mut StreamState {
@@ -131,14 +176,63 @@ const TABLE: &[(&str, Break)] = &[
     }),
     ("M11", |m| stream(m).retention_hours = 23),
     ("M11", |m| stream(m).max_record_kib = 1),
-    ("M11", |m| {
-        stream(m).tags = (0..51)
-            .map(|n: u32| (n.to_string(), String::new()))
-            .collect();
-    }),
+    ("M11", |m| stream(m).tags = many_tags()),
     ("M12", |m| reshard(m).parents.swap(0, 1)),
     ("M12", |m| reshard(m).children[0].range.end.0 -= 1),
     ("M12", |m| reshard(m).children[0].shard = ShardIndex(1)),
+    ("M13", |m| {
+        the_consumer(m).name = ConsumerName::new("d").expect("valid");
+    }),
+    ("M13", |m| the_consumer(m).since_ms -= 1),
+    ("M13", |m| {
+        stream(m).status = StreamStatus::Deleting;
+        if let Some(pending) = stream(m).pending.as_mut() {
+            pending.kind = PendingKind::Delete;
+        }
+    }),
+    ("M14", |m| consumers(m, 51, ConsumerStatus::Active)),
+    ("M14", |m| consumers(m, 6, ConsumerStatus::Creating)),
+    ("M14", |m| the_consumer(m).tags = many_tags()),
+    ("M14", |m| the_consumer(m).policy = Some("x".repeat(20_481))),
+    ("M15", |m| {
+        stream(m).settings.policy = Some("x".repeat(20_481));
+    }),
+    ("M15", |m| {
+        stream(m).settings.encryption_key = Some(String::new());
+    }),
+    ("M15", |m| {
+        stream(m).settings.encryption_starts_ms = vec![0; 26];
+    }),
+    ("M15", |m| {
+        stream(m).settings.encryption_stops_ms = vec![0; 26];
+    }),
+    ("M16", |m| m.commitment.status = CommitmentStatus::Enabled),
+    ("M16", |m| m.commitment.earliest_end_ms = Some(0)),
+    ("M16", |m| m.commitment.ended_ms = Some(0)),
+    ("M17", |m| {
+        // The stream is provisioned, and its merge is asked for.
+        let step = reshard(m).clone();
+        stream(m).scaling.step = Some(step);
+    }),
+    ("M17", |m| {
+        let step = reshard(m).clone();
+        stream(m).scaling.step = Some(step);
+        stream(m).pending = None;
+        stream(m).status = StreamStatus::Active;
+    }),
+    ("M18", |m| stream(m).scaling.mode_changes_ms = vec![0; 3]),
+    ("M18", |m| stream(m).scaling.count_changes_ms = vec![0; 11]),
+    ("M18", |m| stream(m).scaling.warm_target_mibps = Some(1)),
+    ("M18", |m| {
+        stream(m).mode = StreamMode::OnDemand;
+        stream(m).scaling.warm_current_mibps = Some(10_241);
+    }),
+    ("M18", |m| {
+        let step = Some(reshard(m).clone());
+        if let Some(pending) = stream(m).pending.as_mut() {
+            pending.kind = PendingKind::Resize(super::Resize { target: 0, step });
+        }
+    }),
 ];
 
 #[test]

@@ -101,9 +101,10 @@ fn plan_closings(
             ))
         })
         .collect::<Result<Vec<_>, ShardRefusal>>()?;
-    // Parents end together, and no earlier than any record of any of them.
+    // Parents end together, no earlier than any record of any of them, and no earlier than they
+    // began: the next of two drivers may have a clock that is behind.
     let time_ms = known.iter().fold(time_ms, |time_ms, (_, state)| {
-        time_ms.max(state.last_arrival_ms)
+        time_ms.max(state.last_arrival_ms).max(state.created_ms)
     });
     let plan = |(shard, state): (ShardIndex, &ShardState)| {
         state.closed.clone().unwrap_or_else(|| ClosedAt {

@@ -426,13 +426,13 @@ fn encoded_sets_carry_their_version() {
     let mut set = two_shards();
     append(&mut set, &[header(0, 2, 100)]);
     let bytes = set.encode();
-    assert_eq!(bytes[0], 1);
+    assert_eq!(bytes[0], 2);
     assert_eq!(ShardSet::decode(&bytes), Ok(set));
     let mut other = bytes.clone();
-    other[0] = 2;
+    other[0] = 3;
     assert_eq!(
         ShardSet::decode(&other),
-        Err(DecodeError::Version { found: 2 })
+        Err(DecodeError::Version { found: 3 })
     );
     assert_eq!(ShardSet::decode(&[]), Err(DecodeError::Empty));
     let mut longer = bytes.clone();
