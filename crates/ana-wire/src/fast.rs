@@ -1,12 +1,12 @@
 //! The short way in for puts: typed, borrowed strings, one buffer for the data of a whole request.
 //!
-//! It only ever accepts. Whatever is unusual (an unknown member, a wrong type, a limit, base64 with a
-//! fault) makes it give up, and the general way reads the body again and finds AWS's exact error.
+//! It only ever accepts. Whatever is unusual (a wrong type, a limit, base64 with a fault) makes it give up, and the general way reads the body again and finds AWS's exact error.
 //! Must stay true: what it accepts, the general way accepts with the same result (a property test
 //! says so); nothing larger than the body is allocated before it gives up.
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::OnceLock;
 
 use ana_types::limits::{
@@ -14,7 +14,8 @@ use ana_types::limits::{
     SEQUENCE_NUMBER_DIGITS_MAX,
 };
 use bytes::Bytes;
-use serde::de::{Error, SeqAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::json::Borrowed;
@@ -25,7 +26,7 @@ use crate::validate::text_fits;
 
 /// Reads a `PutRecord` that has nothing unusual about it.
 pub(crate) fn put_record(body: &[u8]) -> Option<PutRecordInput> {
-    let put: PutRecord<'_> = serde_json::from_slice(body).ok()?;
+    let Object::<PutRecord<'_>>(put) = serde_json::from_slice(body).ok()?;
     let table = Table::get();
     let mut buffer = Vec::with_capacity(decoded_len_max(&put.data));
     decode(&put.data, &mut buffer)?;
@@ -35,12 +36,13 @@ pub(crate) fn put_record(body: &[u8]) -> Option<PutRecordInput> {
         partition_key: table.partition_key(put.partition_key)?,
         explicit_hash_key: decimal(put.explicit_hash_key, HASH_KEY_DIGITS_MAX)?,
         sequence_number_for_ordering: decimal(put.ordering, SEQUENCE_NUMBER_DIGITS_MAX)?,
+        dry_run: put.dry_run.is_some_and(|Flag(set)| set),
     })
 }
 
 /// Reads a `PutRecords` that has nothing unusual about it.
 pub(crate) fn put_records(body: &[u8]) -> Option<PutRecordsInput> {
-    let put: PutRecords<'_> = serde_json::from_slice(body).ok()?;
+    let Object::<PutRecords<'_>>(put) = serde_json::from_slice(body).ok()?;
     let table = Table::get();
     let stream = table.target(put.stream_name, put.stream_arn, put.stream_id)?;
     let records = put.records.0;
@@ -71,11 +73,11 @@ pub(crate) fn put_records(body: &[u8]) -> Option<PutRecordsInput> {
     Some(PutRecordsInput {
         stream,
         records: entries,
+        dry_run: put.dry_run.is_some_and(|Flag(set)| set),
     })
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct PutRecord<'a> {
     #[serde(borrow, rename = "StreamName")]
     stream_name: Option<Borrowed<'a>>,
@@ -92,11 +94,10 @@ struct PutRecord<'a> {
     #[serde(borrow, rename = "SequenceNumberForOrdering")]
     ordering: Option<Borrowed<'a>>,
     #[serde(rename = "DryRun")]
-    _dry_run: Option<bool>,
+    dry_run: Option<Flag>,
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct PutRecords<'a> {
     #[serde(borrow, rename = "StreamName")]
     stream_name: Option<Borrowed<'a>>,
@@ -107,11 +108,10 @@ struct PutRecords<'a> {
     #[serde(borrow, rename = "Records")]
     records: Records<'a>,
     #[serde(rename = "DryRun")]
-    _dry_run: Option<bool>,
+    dry_run: Option<Flag>,
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct RecordEntry<'a> {
     #[serde(borrow, rename = "Data")]
     data: Cow<'a, str>,
@@ -119,6 +119,62 @@ struct RecordEntry<'a> {
     partition_key: Cow<'a, str>,
     #[serde(borrow, rename = "ExplicitHashKey")]
     explicit_hash_key: Option<Borrowed<'a>>,
+}
+
+/// The visitor's answer to a text where something else should be. Without it serde prints the text into an error,
+/// megabytes of it.
+macro_rules! give_up_on_text {
+    () => {
+        fn visit_str<E: Error>(self, _text: &str) -> Result<Self::Value, E> {
+            Err(E::custom("a text"))
+        }
+    };
+}
+
+/// A structure, or nothing that is kept.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = Object<T>;
+
+            give_up_on_text!();
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a structure")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+        deserializer.deserialize_any(Members(PhantomData))
+    }
+}
+
+/// True or false.
+struct Flag(bool);
+
+impl<'de> Deserialize<'de> for Flag {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl Visitor<'_> for Either {
+            type Value = Flag;
+
+            give_up_on_text!();
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("true or false")
+            }
+
+            fn visit_bool<E: Error>(self, v: bool) -> Result<Self::Value, E> {
+                Ok(Flag(v))
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
 }
 
 /// At most as many entries as are allowed: a longer list is not built.
@@ -130,13 +186,15 @@ impl<'de: 'a, 'a> Deserialize<'de> for Records<'a> {
         impl<'de> Visitor<'de> for Entries {
             type Value = Vec<RecordEntry<'de>>;
 
+            give_up_on_text!();
+
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.write_str("a list of records")
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
                 let mut entries = Vec::new();
-                while let Some(entry) = seq.next_element()? {
+                while let Some(Object(entry)) = seq.next_element()? {
                     if entries.len() == PUT_RECORDS_ENTRIES_MAX {
                         return Err(A::Error::custom("too many records"));
                     }
@@ -145,7 +203,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Records<'a> {
                 Ok(entries)
             }
         }
-        deserializer.deserialize_seq(Entries).map(Records)
+        deserializer.deserialize_any(Entries).map(Records)
     }
 }
 

@@ -5,7 +5,13 @@
 //! client.
 
 mod domain;
+mod consumer;
+mod setting;
+mod scaling;
+mod subscription;
 
+use crate::cbor::CborWriter;
+use crate::format::Format;
 use crate::json::JsonWriter;
 use crate::operation::Operation;
 use crate::writer::Writer;
@@ -27,6 +33,19 @@ pub enum FaultKind {
     UnknownOperation,
     InternalFailure,
     ServiceUnavailable,
+    MissingAuthenticationToken,
+    IncompleteSignature,
+    InvalidSignature,
+    UnrecognizedClient,
+    ExpiredToken,
+    Throttling,
+    KmsDisabled,
+    KmsInvalidState,
+    KmsAccessDenied,
+    KmsNotFound,
+    KmsOptInRequired,
+    KmsThrottling,
+    DryRunOperation,
 }
 
 impl FaultKind {
@@ -46,6 +65,19 @@ impl FaultKind {
             Self::UnknownOperation => "UnknownOperationException",
             Self::InternalFailure => "InternalFailure",
             Self::ServiceUnavailable => "ServiceUnavailable",
+            Self::MissingAuthenticationToken => "MissingAuthenticationTokenException",
+            Self::IncompleteSignature => "IncompleteSignatureException",
+            Self::InvalidSignature => "InvalidSignatureException",
+            Self::UnrecognizedClient => "UnrecognizedClientException",
+            Self::ExpiredToken => "ExpiredTokenException",
+            Self::Throttling => "ThrottlingException",
+            Self::KmsDisabled => "KMSDisabledException",
+            Self::KmsInvalidState => "KMSInvalidStateException",
+            Self::KmsAccessDenied => "KMSAccessDeniedException",
+            Self::KmsNotFound => "KMSNotFoundException",
+            Self::KmsOptInRequired => "KMSOptInRequired",
+            Self::KmsThrottling => "KMSThrottlingException",
+            Self::DryRunOperation => "DryRunOperationException",
         }
     }
 
@@ -77,7 +109,7 @@ impl Fault {
         }
     }
 
-    /// The body is not a JSON object.
+    /// The body is no object of its format.
     pub fn not_an_object() -> Self {
         Self {
             kind: FaultKind::Serialization,
@@ -117,6 +149,14 @@ impl Fault {
         )
     }
 
+    /// The answer to a dry run that found nothing wrong.
+    pub fn dry_run() -> Self {
+        Self::new(
+            FaultKind::DryRunOperation,
+            "Request would have succeeded, but DryRun flag is set.",
+        )
+    }
+
     pub(crate) fn serialization(message: impl Into<String>) -> Self {
         Self::new(FaultKind::Serialization, message)
     }
@@ -130,9 +170,24 @@ impl Fault {
         self.kind.http()
     }
 
-    /// The JSON body. `SerializationException` says `Message`, every other type `message`.
-    pub fn body(&self) -> Vec<u8> {
-        let mut out = JsonWriter::new();
+    /// The body of a refusal.
+    pub fn body(&self, format: Format) -> Vec<u8> {
+        match format {
+            Format::Json => {
+                let mut out = JsonWriter::new();
+                self.write(&mut out);
+                out.into_bytes()
+            }
+            Format::Cbor => {
+                let mut out = CborWriter::new();
+                self.write(&mut out);
+                out.into_bytes()
+            }
+        }
+    }
+
+    /// `SerializationException` says `Message`, every other type `message`.
+    fn write<W: Writer>(&self, out: &mut W) {
         out.open_structure();
         out.member("__type").text(self.kind.name());
         if let Some(message) = &self.message {
@@ -144,10 +199,18 @@ impl Fault {
             out.member(member).text(message);
         }
         out.close_structure();
-        out.into_bytes()
     }
 }
 
 #[cfg(test)]
 #[path = "fault/fault_test.rs"]
 mod fault_test;
+#[cfg(test)]
+#[path = "fault/every_error_test.rs"]
+mod every_error_test;
+#[cfg(test)]
+#[path = "fault/reading_errors_test.rs"]
+mod reading_errors_test;
+#[cfg(test)]
+#[path = "fault/areas_test.rs"]
+mod areas_test;

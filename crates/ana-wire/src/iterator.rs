@@ -192,6 +192,37 @@ mod tests {
         }
 
         #[test]
+        fn any_iterator_comes_back(
+            stream in any::<u64>(), shard in any::<u32>(), position in any::<u64>(), issued_ms in any::<u64>(),
+            code in 0_u8..6, nonce in any::<[u8; 24]>(),
+        ) {
+            let iterator = ShardIterator {
+                stream: StreamKey(stream),
+                shard: ShardIndex(shard),
+                position: Position(position),
+                issued_ms,
+                kind: kind_of(code).expect("a known code"),
+            };
+            let text = iterator.seal(&SECRET, &nonce);
+            prop_assert_eq!(ShardIterator::open(&text, &SECRET, issued_ms), Ok(iterator));
+        }
+
+        /// Content is authenticated, so only a node with an error in it could have sealed this.
+        #[test]
+        fn any_sealed_content_is_an_iterator_or_invalid(
+            content in prop_oneof![
+                proptest::collection::vec(any::<u8>(), 0..40),
+                proptest::collection::vec(0_u8..8, 29..30),
+            ],
+        ) {
+            let text = seal(&SECRET, &[3; 24], Purpose::Iterator, &content);
+            match ShardIterator::open(&text, &SECRET, 0) {
+                Ok(iterator) => prop_assert_eq!(iterator.seal(&SECRET, &[3; 24]), text),
+                Err(error) => prop_assert_eq!(error, KinesisError::InvalidIterator),
+            }
+        }
+
+        #[test]
         fn no_text_makes_it_panic(text in ".{0,600}", now in any::<u64>()) {
             prop_assert_eq!(ShardIterator::open(&text, &SECRET, now), Err(KinesisError::InvalidIterator));
         }

@@ -216,28 +216,29 @@ impl Operation {
         }
     }
 
-    /// True for the operations that this version answers.
+    /// True for the operations that this version answers: all but those on queues, channels and record
+    /// distribution, which AWS added in November 2026.
     pub fn is_offered(self) -> bool {
-        matches!(
+        !matches!(
             self,
-            Self::CreateStream
-                | Self::DeleteStream
-                | Self::DescribeStream
-                | Self::DescribeStreamSummary
-                | Self::DescribeLimits
-                | Self::ListStreams
-                | Self::ListShards
-                | Self::PutRecord
-                | Self::PutRecords
-                | Self::GetShardIterator
-                | Self::GetRecords
-                | Self::SplitShard
-                | Self::MergeShards
-                | Self::IncreaseStreamRetentionPeriod
-                | Self::DecreaseStreamRetentionPeriod
-                | Self::AddTagsToStream
-                | Self::RemoveTagsFromStream
-                | Self::ListTagsForStream
+            Self::AcknowledgeDeadLetterQueueRecords
+                | Self::AcknowledgeQueueRecords
+                | Self::CreateChannel
+                | Self::CreateQueue
+                | Self::DeleteChannel
+                | Self::DeleteQueue
+                | Self::DescribeChannel
+                | Self::DescribeQueue
+                | Self::ListChannels
+                | Self::ListQueues
+                | Self::ReceiveDeadLetterQueueRecords
+                | Self::ReceiveQueueRecords
+                | Self::RestoreDeadLetterQueueRecords
+                | Self::UpdateChannel
+                | Self::UpdateDeadLetterQueueRecordsVisibility
+                | Self::UpdateQueue
+                | Self::UpdateQueueRecordsVisibility
+                | Self::UpdateStreamRecordDistributionStrategy
         )
     }
 }

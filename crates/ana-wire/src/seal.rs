@@ -90,3 +90,7 @@ impl<'a> Cursor<'a> {
         self.0.is_empty().then_some(())
     }
 }
+
+#[cfg(test)]
+#[path = "seal/edits_test.rs"]
+mod edits_test;

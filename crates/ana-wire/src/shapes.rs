@@ -4,8 +4,15 @@
 //! and [`Response::write`], and is then offered. Nothing here checks anything: the constraint table
 //! (`model`, `validate`) has done so before a shape is built.
 
+mod request;
+mod response;
 mod stream_target;
+mod consumer;
 mod common;
+mod monitoring;
+mod records;
+mod warm_throughput;
+mod account_settings;
 mod create_stream;
 mod delete_stream;
 mod describe_stream;
@@ -17,167 +24,94 @@ mod put_record;
 mod put_records;
 mod get_shard_iterator;
 mod get_records;
+mod subscribe_to_shard;
 mod split_shard;
 mod merge_shards;
+mod update_shard_count;
+mod update_stream_mode;
+mod update_stream_warm_throughput;
+mod update_max_record_size;
 mod increase_stream_retention_period;
 mod decrease_stream_retention_period;
+mod register_stream_consumer;
+mod deregister_stream_consumer;
+mod describe_stream_consumer;
+mod list_stream_consumers;
 mod add_tags_to_stream;
 mod remove_tags_from_stream;
 mod list_tags_for_stream;
+mod tag_resource;
+mod untag_resource;
+mod list_tags_for_resource;
+mod enable_enhanced_monitoring;
+mod disable_enhanced_monitoring;
+mod start_stream_encryption;
+mod stop_stream_encryption;
+mod put_resource_policy;
+mod get_resource_policy;
+mod delete_resource_policy;
+mod describe_account_settings;
+mod update_account_settings;
 
-use crate::operation::Operation;
-use crate::tree::Fields;
-use crate::writer::Writer;
-
+pub use account_settings::MinimumThroughputBillingCommitment;
 pub use add_tags_to_stream::AddTagsToStreamInput;
 pub use common::{ChildShard, Shard, StreamFacts};
+pub use consumer::{ConsumerFacts, ConsumerTarget};
 pub use create_stream::CreateStreamInput;
 pub use decrease_stream_retention_period::DecreaseStreamRetentionPeriodInput;
+pub use delete_resource_policy::DeleteResourcePolicyInput;
 pub use delete_stream::DeleteStreamInput;
+pub use deregister_stream_consumer::DeregisterStreamConsumerInput;
+pub use describe_account_settings::{DescribeAccountSettingsInput, DescribeAccountSettingsOutput};
 pub use describe_limits::{DescribeLimitsInput, DescribeLimitsOutput};
 pub use describe_stream::{DescribeStreamInput, DescribeStreamOutput};
+pub use describe_stream_consumer::{DescribeStreamConsumerInput, DescribeStreamConsumerOutput};
 pub use describe_stream_summary::{DescribeStreamSummaryInput, DescribeStreamSummaryOutput};
+pub use disable_enhanced_monitoring::{
+    DisableEnhancedMonitoringInput, DisableEnhancedMonitoringOutput,
+};
+pub use enable_enhanced_monitoring::{
+    EnableEnhancedMonitoringInput, EnableEnhancedMonitoringOutput,
+};
 pub use get_records::{GetRecordsInput, GetRecordsOutput};
+pub use get_resource_policy::{GetResourcePolicyInput, GetResourcePolicyOutput};
 pub use get_shard_iterator::{GetShardIteratorInput, GetShardIteratorOutput};
 pub use increase_stream_retention_period::IncreaseStreamRetentionPeriodInput;
 pub use list_shards::{ListShardsInput, ListShardsOutput, ShardFilter};
+pub use list_stream_consumers::{ListStreamConsumersInput, ListStreamConsumersOutput};
 pub use list_streams::{ListStreamsInput, ListStreamsOutput};
+pub use list_tags_for_resource::{ListTagsForResourceInput, ListTagsForResourceOutput};
 pub use list_tags_for_stream::{ListTagsForStreamInput, ListTagsForStreamOutput};
 pub use merge_shards::MergeShardsInput;
 pub use put_record::{PutRecordInput, PutRecordOutput};
-pub use put_records::{PutRecordsEntry, PutRecordsInput, PutRecordsOutput};
+pub use put_records::{PutRecordsEntry, PutRecordsInput, PutRecordsOutput, PutRecordsResultEntry};
+pub use put_resource_policy::PutResourcePolicyInput;
+pub use register_stream_consumer::{RegisterStreamConsumerInput, RegisterStreamConsumerOutput};
 pub use remove_tags_from_stream::RemoveTagsFromStreamInput;
+pub use request::Request;
+pub use response::Response;
 pub use split_shard::SplitShardInput;
+pub use start_stream_encryption::StartStreamEncryptionInput;
+pub use stop_stream_encryption::StopStreamEncryptionInput;
 pub use stream_target::StreamTarget;
+pub use subscribe_to_shard::{SubscribeToShardEvent, SubscribeToShardInput};
+pub use tag_resource::TagResourceInput;
+pub use untag_resource::UntagResourceInput;
+pub use update_account_settings::{UpdateAccountSettingsInput, UpdateAccountSettingsOutput};
+pub use update_max_record_size::UpdateMaxRecordSizeInput;
+pub use update_shard_count::{UpdateShardCountInput, UpdateShardCountOutput};
+pub use update_stream_mode::UpdateStreamModeInput;
+pub use update_stream_warm_throughput::{
+    UpdateStreamWarmThroughputInput, UpdateStreamWarmThroughputOutput,
+};
+pub use warm_throughput::WarmThroughput;
 
-/// A decoded and checked request of an operation that is offered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each variant is the operation of its name")]
-pub enum Request {
-    CreateStream(CreateStreamInput),
-    DeleteStream(DeleteStreamInput),
-    DescribeStream(DescribeStreamInput),
-    DescribeStreamSummary(DescribeStreamSummaryInput),
-    DescribeLimits(DescribeLimitsInput),
-    ListStreams(ListStreamsInput),
-    ListShards(ListShardsInput),
-    PutRecord(PutRecordInput),
-    PutRecords(PutRecordsInput),
-    GetShardIterator(GetShardIteratorInput),
-    GetRecords(GetRecordsInput),
-    SplitShard(SplitShardInput),
-    MergeShards(MergeShardsInput),
-    IncreaseStreamRetentionPeriod(IncreaseStreamRetentionPeriodInput),
-    DecreaseStreamRetentionPeriod(DecreaseStreamRetentionPeriodInput),
-    AddTagsToStream(AddTagsToStreamInput),
-    RemoveTagsFromStream(RemoveTagsFromStreamInput),
-    ListTagsForStream(ListTagsForStreamInput),
-}
-
-/// The answer to a request. `Empty` is the answer of every operation without output.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each variant is the operation of its name")]
-pub enum Response {
-    Empty,
-    DescribeStream(DescribeStreamOutput),
-    DescribeStreamSummary(DescribeStreamSummaryOutput),
-    DescribeLimits(DescribeLimitsOutput),
-    ListStreams(ListStreamsOutput),
-    ListShards(ListShardsOutput),
-    PutRecord(PutRecordOutput),
-    PutRecords(PutRecordsOutput),
-    GetShardIterator(GetShardIteratorOutput),
-    GetRecords(GetRecordsOutput),
-    ListTagsForStream(ListTagsForStreamOutput),
-}
-
-impl Request {
-    /// The request of `operation` out of fields that have passed every check; `None` when the
-    /// operation is not offered.
-    pub(crate) fn from_fields(operation: Operation, fields: Fields<'_>) -> Option<Self> {
-        Some(match operation {
-            Operation::CreateStream => Self::CreateStream(CreateStreamInput::from_fields(fields)),
-            Operation::DeleteStream => Self::DeleteStream(DeleteStreamInput::from_fields(fields)),
-            Operation::DescribeStream => {
-                Self::DescribeStream(DescribeStreamInput::from_fields(fields))
-            }
-            Operation::DescribeStreamSummary => {
-                Self::DescribeStreamSummary(DescribeStreamSummaryInput::from_fields(fields))
-            }
-            Operation::DescribeLimits => Self::DescribeLimits(DescribeLimitsInput {}),
-            Operation::ListStreams => Self::ListStreams(ListStreamsInput::from_fields(fields)),
-            Operation::ListShards => Self::ListShards(ListShardsInput::from_fields(fields)),
-            Operation::PutRecord => Self::PutRecord(PutRecordInput::from_fields(fields)),
-            Operation::PutRecords => Self::PutRecords(PutRecordsInput::from_fields(fields)),
-            Operation::GetShardIterator => {
-                Self::GetShardIterator(GetShardIteratorInput::from_fields(fields))
-            }
-            Operation::GetRecords => Self::GetRecords(GetRecordsInput::from_fields(fields)),
-            Operation::SplitShard => Self::SplitShard(SplitShardInput::from_fields(fields)),
-            Operation::MergeShards => Self::MergeShards(MergeShardsInput::from_fields(fields)),
-            Operation::IncreaseStreamRetentionPeriod => Self::IncreaseStreamRetentionPeriod(
-                IncreaseStreamRetentionPeriodInput::from_fields(fields),
-            ),
-            Operation::DecreaseStreamRetentionPeriod => Self::DecreaseStreamRetentionPeriod(
-                DecreaseStreamRetentionPeriodInput::from_fields(fields),
-            ),
-            Operation::AddTagsToStream => {
-                Self::AddTagsToStream(AddTagsToStreamInput::from_fields(fields))
-            }
-            Operation::RemoveTagsFromStream => {
-                Self::RemoveTagsFromStream(RemoveTagsFromStreamInput::from_fields(fields))
-            }
-            Operation::ListTagsForStream => {
-                Self::ListTagsForStream(ListTagsForStreamInput::from_fields(fields))
-            }
-            _ => return None,
-        })
-    }
-
-    /// The operation this is a request of.
-    pub fn operation(&self) -> Operation {
-        match self {
-            Self::CreateStream(_) => Operation::CreateStream,
-            Self::DeleteStream(_) => Operation::DeleteStream,
-            Self::DescribeStream(_) => Operation::DescribeStream,
-            Self::DescribeStreamSummary(_) => Operation::DescribeStreamSummary,
-            Self::DescribeLimits(_) => Operation::DescribeLimits,
-            Self::ListStreams(_) => Operation::ListStreams,
-            Self::ListShards(_) => Operation::ListShards,
-            Self::PutRecord(_) => Operation::PutRecord,
-            Self::PutRecords(_) => Operation::PutRecords,
-            Self::GetShardIterator(_) => Operation::GetShardIterator,
-            Self::GetRecords(_) => Operation::GetRecords,
-            Self::SplitShard(_) => Operation::SplitShard,
-            Self::MergeShards(_) => Operation::MergeShards,
-            Self::IncreaseStreamRetentionPeriod(_) => Operation::IncreaseStreamRetentionPeriod,
-            Self::DecreaseStreamRetentionPeriod(_) => Operation::DecreaseStreamRetentionPeriod,
-            Self::AddTagsToStream(_) => Operation::AddTagsToStream,
-            Self::RemoveTagsFromStream(_) => Operation::RemoveTagsFromStream,
-            Self::ListTagsForStream(_) => Operation::ListTagsForStream,
-        }
-    }
-}
-
-impl Response {
-    /// Writes the answer; an operation without output writes nothing at all.
-    pub(crate) fn write<W: Writer>(&self, out: &mut W) {
-        match self {
-            Self::Empty => {}
-            Self::DescribeStream(output) => output.write(out),
-            Self::DescribeStreamSummary(output) => output.write(out),
-            Self::DescribeLimits(output) => output.write(out),
-            Self::ListStreams(output) => output.write(out),
-            Self::ListShards(output) => output.write(out),
-            Self::PutRecord(output) => output.write(out),
-            Self::PutRecords(output) => output.write(out),
-            Self::GetShardIterator(output) => output.write(out),
-            Self::GetRecords(output) => output.write(out),
-            Self::ListTagsForStream(output) => output.write(out),
-        }
-    }
-}
-
+#[cfg(test)]
+#[path = "shapes/read_test.rs"]
+mod read_test;
 #[cfg(test)]
 #[path = "shapes/write_test.rs"]
 mod write_test;
+#[cfg(test)]
+#[path = "shapes/write_settings_test.rs"]
+mod write_settings_test;

@@ -4,7 +4,7 @@
 //! good for longer than [`NEXT_TOKEN_LIFE_MS`]. A token of one listing is no token of the other.
 
 use ana_types::limits::NEXT_TOKEN_LIFE_MS;
-use ana_types::{KinesisError, ShardIndex, StreamKey, StreamName};
+use ana_types::{ConsumerName, KinesisError, ShardIndex, StreamKey, StreamName};
 
 use crate::seal::{Cursor, Purpose, open, seal};
 pub use crate::seal::{Nonce, Secret};
@@ -26,6 +26,13 @@ pub enum NextPage {
         /// Names after this one.
         after: StreamName,
     },
+    /// `ListStreamConsumers`.
+    Consumers {
+        /// The stream by its identity: a re-created stream does not go on with the old listing.
+        stream: StreamKey,
+        /// Names after this one.
+        after: ConsumerName,
+    },
 }
 
 /// The filter of a listing of shards, with the times it needs (Unix milliseconds).
@@ -46,6 +53,7 @@ pub enum PageFilter {
 /// First byte of the content.
 const SHARDS: u8 = 1;
 const STREAMS: u8 = 2;
+const CONSUMERS: u8 = 3;
 
 impl NextPage {
     /// Seals the token with a nonce that has never been used.
@@ -65,6 +73,11 @@ impl NextPage {
             }
             Self::Streams { after } => {
                 content.push(STREAMS);
+                content.extend(after.as_str().as_bytes());
+            }
+            Self::Consumers { stream, after } => {
+                content.push(CONSUMERS);
+                content.extend(stream.0.to_be_bytes());
                 content.extend(after.as_str().as_bytes());
             }
         }
@@ -104,6 +117,14 @@ impl NextPage {
                 let name = str::from_utf8(cursor.rest()).ok()?;
                 Self::Streams {
                     after: StreamName::new(name).ok()?,
+                }
+            }
+            CONSUMERS => {
+                let stream = StreamKey(cursor.u64()?);
+                let name = str::from_utf8(cursor.rest()).ok()?;
+                Self::Consumers {
+                    stream,
+                    after: ConsumerName::new(name).ok()?,
                 }
             }
             _ => return None,
@@ -157,6 +178,10 @@ mod tests {
             NextPage::Streams {
                 after: StreamName::new(&name).expect("a legal name"),
             },
+            NextPage::Consumers {
+                stream: StreamKey(u64::MAX),
+                after: ConsumerName::new(&name).expect("a legal name"),
+            },
         ]
     }
 
@@ -188,6 +213,9 @@ mod tests {
             with(&[9; 9]),
             with(&[0, 0, 0, 0, 0, 0, 0, 0, STREAMS]),
             with(&[0, 0, 0, 0, 0, 0, 0, 0, STREAMS, 0xff]),
+            with(&[[0_u8; 8].as_slice(), &[CONSUMERS], &[0; 7]].concat()),
+            with(&[[0_u8; 8].as_slice(), &[CONSUMERS], &[0; 8]].concat()),
+            with(&[[0_u8; 8].as_slice(), &[CONSUMERS], &[0; 8], b"a:b"].concat()),
             with(&[[0_u8; 8].as_slice(), &[SHARDS, 7], &[0; 20]].concat()),
             with(&[[0_u8; 8].as_slice(), &[SHARDS, 0], &[0; 21]].concat()),
             seal(&SECRET, &[1; 24], Purpose::Iterator, &[0; 30]),
@@ -202,6 +230,43 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn any_page_comes_back(
+            stream in any::<u64>(), after in any::<u32>(), code in 0_u8..5, time_ms in any::<u64>(),
+            name in "[a-zA-Z0-9_.-]{1,128}", now_ms in any::<u64>(), nonce in any::<[u8; 24]>(),
+        ) {
+            let shards = NextPage::Shards {
+                stream: StreamKey(stream),
+                after: ShardIndex(after),
+                filter: filter_of(code, time_ms).expect("a known code"),
+            };
+            let streams = NextPage::Streams {
+                after: StreamName::new(&name).expect("a legal name"),
+            };
+            for page in [shards, streams] {
+                let text = page.seal(&SECRET, &nonce, now_ms);
+                prop_assert_eq!(NextPage::open(&text, &SECRET, now_ms), Ok(page));
+            }
+        }
+
+        /// Content is authenticated, so only a node with an error in it could have sealed this.
+        #[test]
+        fn any_sealed_content_is_a_page_or_invalid(
+            content in prop_oneof![
+                proptest::collection::vec(any::<u8>(), 0..40),
+                (0_u8..7, proptest::collection::vec(1_u8..100, 0..40))
+                    .prop_map(|(code, rest)| [&[0; 8], [code].as_slice(), &rest].concat()),
+            ],
+        ) {
+            let text = seal(&SECRET, &[1; 24], Purpose::Page, &content);
+            match NextPage::open(&text, &SECRET, 0) {
+                Ok(page) => prop_assert_eq!(NextPage::open(&page.seal(&SECRET, &[1; 24], 0), &SECRET, 0), Ok(page)),
+                Err(error) => prop_assert!(
+                    matches!(error, KinesisError::InvalidToken | KinesisError::ExpiredToken), "{:?}", error
+                ),
+            }
+        }
+
         #[test]
         fn no_text_makes_it_panic(text in ".{0,600}") {
             prop_assert_eq!(NextPage::open(&text, &SECRET, 0), Err(KinesisError::InvalidToken));

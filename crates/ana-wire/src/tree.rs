@@ -1,6 +1,6 @@
 //! A request between bytes and shapes: only members that the model knows, each of its model type.
 //!
-//! Every format is read into this tree (JSON today), the constraint table judges the tree, and a
+//! Every format is read into this tree, the constraint table judges the tree, and a
 //! shape takes its members out of it. Must stay true: what a shape takes has been judged before, so
 //! that a missing required member here is a fault of the program, not of a client.
 
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use crate::model::Structure;
+use crate::model::{Shape, Structure};
 
 /// A value of the model's type. `Null` stands only where a null is an element (of a list or a map);
 /// a null member is an absent member.
@@ -41,6 +41,16 @@ pub(crate) struct Items<'a> {
 #[derive(Debug)]
 pub(crate) struct Entries<'a> {
     pub(crate) kept: BTreeMap<Cow<'a, str>, Value<'a>>,
+}
+
+/// How many elements are kept of a list or map that the model does not limit.
+const KEPT_WITHOUT_LIMIT: usize = 1000;
+
+/// How many elements of a list or map are kept: one more than are allowed, so that "too many" can be
+/// seen.
+pub(crate) fn kept_max(shape: &Shape) -> usize {
+    let max = shape.max.and_then(|max| usize::try_from(max).ok());
+    max.map_or(KEPT_WITHOUT_LIMIT, |max| max.saturating_add(1))
 }
 
 /// The members of one structure, by their place in the model.
@@ -113,6 +123,11 @@ impl<'a> Fields<'a> {
         })
     }
 
+    pub(crate) fn required_count(&mut self, name: &str) -> u32 {
+        self.count(name)
+            .expect("the constraint table requires this integer")
+    }
+
     /// Unix milliseconds; a time before 1970 counts as 0.
     pub(crate) fn timestamp_ms(&mut self, name: &str) -> Option<u64> {
         match self.take(name)? {
@@ -127,6 +142,11 @@ impl<'a> Fields<'a> {
             _ => None,
         }
         .expect("the constraint table requires this blob")
+    }
+
+    pub(crate) fn required_structure(&mut self, name: &str) -> Self {
+        self.structure(name)
+            .expect("the constraint table requires this structure")
     }
 
     pub(crate) fn structure(&mut self, name: &str) -> Option<Self> {

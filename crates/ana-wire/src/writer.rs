@@ -1,6 +1,6 @@
 //! What an answer is written with: one trait, so that a shape is described once for every format.
 //!
-//! JSON is the only format today ([`crate::json::JsonWriter`]); CBOR will be a second one.
+//! The formats are JSON ([`crate::json::JsonWriter`]) and CBOR ([`crate::cbor::CborWriter`]).
 //! Must stay true: writing cannot fail (the target is memory), and calls come in a legal order
 //! (a member's value follows its name, every open is closed); the shapes are the only callers.
 

@@ -6,12 +6,13 @@ use serde_json::{Value as Json, json};
 use super::samples::SAMPLES;
 use super::{decode_by_model, decode_request, refuse_unknown_operation};
 use crate::fault::{Fault, FaultKind};
+use crate::format::Format;
 use crate::model::{Kind, Model};
 use crate::operation::Operation;
 use crate::shapes::Request;
 
 pub(super) fn refused(operation: Operation, body: &str) -> Fault {
-    match decode_request(operation, body.as_bytes()) {
+    match decode_request(operation, Format::Json, body.as_bytes()) {
         Ok(request) => panic!("{body:.200} was accepted as {request:?}"),
         Err(fault) => fault,
     }
@@ -58,9 +59,12 @@ fn check_serialization(operation: Operation, body: &str, text: &str) {
 #[test]
 fn good_requests_are_read_the_same_way_by_both_ways() {
     for (operation, body) in SAMPLES {
-        let request = decode_request(*operation, body.as_bytes()).expect(body);
+        let request = decode_request(*operation, Format::Json, body.as_bytes()).expect(body);
         assert_eq!(request.operation(), *operation);
-        assert_eq!(decode_by_model(*operation, body.as_bytes()), Ok(request));
+        assert_eq!(
+            decode_by_model(*operation, Format::Json, body.as_bytes()),
+            Ok(request)
+        );
     }
 }
 
@@ -75,12 +79,12 @@ fn every_offered_operation_has_a_sample_and_the_others_are_refused() {
         }
     }
     assert_eq!(
-        refuse_unknown_operation(b" {} "),
+        refuse_unknown_operation(Format::Json, b" {} "),
         Fault::unknown_operation()
     );
     for body in ["", "[]", "{", "{}x", "1", "null"] {
         assert_eq!(
-            refuse_unknown_operation(body.as_bytes()),
+            refuse_unknown_operation(Format::Json, body.as_bytes()),
             Fault::not_an_object()
         );
     }
@@ -88,7 +92,9 @@ fn every_offered_operation_has_a_sample_and_the_others_are_refused() {
 
 #[test]
 fn values_arrive_as_they_were_meant() {
-    let decode = |body: &str, operation| decode_request(operation, body.as_bytes()).expect(body);
+    let decode = |body: &str, operation| {
+        decode_request(operation, Format::Json, body.as_bytes()).expect(body)
+    };
     let Request::CreateStream(create) = decode(SAMPLES[0].1, Operation::CreateStream) else {
         panic!("CreateStream")
     };
@@ -284,7 +290,7 @@ fn limits_of_strings() {
     let key = "ü".repeat(256);
     let body = with(Operation::PutRecord, "PartitionKey", json!(key));
     assert!(
-        decode_request(Operation::PutRecord, body.as_bytes()).is_ok(),
+        decode_request(Operation::PutRecord, Format::Json, body.as_bytes()).is_ok(),
         "256 characters, 512 bytes"
     );
     for odd in [
@@ -402,7 +408,7 @@ fn limits_of_lists_and_maps() {
             vec![record; count].join(",")
         )
     };
-    assert!(decode_request(Operation::PutRecords, records(500).as_bytes()).is_ok());
+    assert!(decode_request(Operation::PutRecords, Format::Json, records(500).as_bytes()).is_ok());
     let fault = refused(Operation::PutRecords, &records(501));
     let text = fault.message.expect("a message");
     assert!(text.starts_with("1 validation error detected: Value '[com.amazonaws.kinesis.v20131202.PutRecordsRequestEntry@"));

@@ -6,6 +6,7 @@ use super::decode_request;
 use super::decode_test::{refused, with};
 use super::samples::SAMPLES;
 use crate::fault::{Fault, FaultKind};
+use crate::format::Format;
 use crate::model::Model;
 use crate::operation::Operation;
 
@@ -34,7 +35,7 @@ fn bodies_that_are_no_object() {
         for body in odd {
             // A string without a pair of surrogates is only seen where the string is read.
             let named = Model::get().input(*operation).place("StreamName").is_some();
-            match decode_request(*operation, body) {
+            match decode_request(*operation, Format::Json, body) {
                 Err(fault) if named => assert_eq!(fault, Fault::not_an_object(), "{body:?}"),
                 Err(_) => {}
                 Ok(request) => {
@@ -52,14 +53,14 @@ fn deep_json_is_skipped_or_refused_without_recursion() {
     let maps = format!("{}1{}", r#"{"a":"#.repeat(DEPTH), "}".repeat(DEPTH));
     for deep in [&lists, &maps] {
         for (operation, _) in SAMPLES {
-            if let Ok(request) = decode_request(*operation, deep.as_bytes()) {
+            if let Ok(request) = decode_request(*operation, Format::Json, deep.as_bytes()) {
                 assert_eq!(
                     deep, &maps,
                     "a structure whose one member is unknown: {request:?}"
                 );
             }
             let unknown = format!(r#"{{"Unknown":{deep}}}"#);
-            if let Err(fault) = decode_request(*operation, unknown.as_bytes()) {
+            if let Err(fault) = decode_request(*operation, Format::Json, unknown.as_bytes()) {
                 assert_eq!(
                     fault.kind,
                     FaultKind::Validation,
@@ -68,7 +69,8 @@ fn deep_json_is_skipped_or_refused_without_recursion() {
             }
             for member in &Model::get().input(*operation).members {
                 let body = format!(r#"{{"{}":{deep}}}"#, member.name);
-                let fault = decode_request(*operation, body.as_bytes()).expect_err("wrong type");
+                let fault = decode_request(*operation, Format::Json, body.as_bytes())
+                    .expect_err("wrong type");
                 assert!(matches!(
                     fault.kind,
                     FaultKind::Serialization | FaultKind::Validation
@@ -99,13 +101,16 @@ fn very_large_numbers_and_strings() {
             .contains("Value '2147483647' at 'limit'")
     );
     let body = format!(r#"{{"ShardId":"s","ShardIteratorType":"LATEST","Timestamp":{digits}}}"#);
-    assert!(decode_request(Operation::GetShardIterator, body.as_bytes()).is_ok());
+    assert!(decode_request(Operation::GetShardIterator, Format::Json, body.as_bytes()).is_ok());
     let key = "k".repeat(5_000_000);
     let fault = refused(
         Operation::PutRecord,
         &with(Operation::PutRecord, "PartitionKey", json!(key)),
     );
-    assert!(fault.body().len() < 10_000, "an answer stays small");
+    assert!(
+        fault.body(Format::Json).len() < 10_000,
+        "an answer stays small"
+    );
     let fault = refused(
         Operation::PutRecord,
         &with(Operation::PutRecord, "StreamName", json!(key)),

@@ -7,6 +7,8 @@ use serde_json::Value as Json;
 use super::samples::SAMPLES;
 use super::{decode_by_model, decode_request};
 use crate::fault::{Fault, FaultKind};
+use crate::format::Format;
+use crate::model::{Kind, Model, Structure};
 use crate::operation::Operation;
 
 /// Names that lead somewhere, and one that does not.
@@ -29,23 +31,24 @@ const NAMES: [&str; 16] = [
     "Zzz",
 ];
 
-fn check_fault(fault: &Fault) -> Result<(), TestCaseError> {
-    let body: Json = serde_json::from_slice(&fault.body()).expect("an error body is JSON");
+pub(crate) fn check_fault(fault: &Fault) -> Result<(), TestCaseError> {
+    let body: Json =
+        serde_json::from_slice(&fault.body(Format::Json)).expect("an error body is JSON");
     prop_assert_eq!(body["__type"].as_str(), Some(fault.kind.name()));
     let allowed = matches!(
         fault.kind,
         FaultKind::Serialization | FaultKind::Validation | FaultKind::UnknownOperation
     );
     prop_assert!(allowed, "{:?}", fault);
-    prop_assert!(fault.body().len() < 200_000);
+    prop_assert!(fault.body(Format::Json).len() < 200_000);
     Ok(())
 }
 
-fn any_operation() -> impl Strategy<Value = Operation> {
+pub(crate) fn any_operation() -> impl Strategy<Value = Operation> {
     proptest::sample::select(Operation::ALL.to_vec())
 }
 
-fn any_json() -> impl Strategy<Value = Json> {
+pub(crate) fn any_json() -> impl Strategy<Value = Json> {
     let leaf = prop_oneof![
         Just(Json::Null),
         any::<bool>().prop_map(Json::Bool),
@@ -162,14 +165,14 @@ proptest! {
 
     #[test]
     fn any_bytes_get_an_answer(operation in any_operation(), body in vec(any::<u8>(), 0..200)) {
-        if let Err(fault) = decode_request(operation, &body) {
+        if let Err(fault) = decode_request(operation, Format::Json, &body) {
             check_fault(&fault)?;
         }
     }
 
     #[test]
     fn any_json_gets_an_answer(operation in any_operation(), body in any_json()) {
-        if let Err(fault) = decode_request(operation, body.to_string().as_bytes()) {
+        if let Err(fault) = decode_request(operation, Format::Json, body.to_string().as_bytes()) {
             check_fault(&fault)?;
         }
     }
@@ -182,7 +185,7 @@ proptest! {
         let mut body = body.as_bytes().to_vec();
         let place = place.index(body.len());
         if cut { body.truncate(place) } else { body[place] = with }
-        let both = (decode_request(operation, &body), decode_by_model(operation, &body));
+        let both = (decode_request(operation, Format::Json, &body), decode_by_model(operation, Format::Json, &body));
         prop_assert_eq!(&both.0, &both.1);
         if let Err(fault) = both.0 {
             check_fault(&fault)?;
@@ -191,8 +194,8 @@ proptest! {
 
     #[test]
     fn both_ways_in_agree((operation, body) in prop_oneof![put_record(), put_records()]) {
-        let short = decode_request(operation, body.as_bytes());
-        let general = decode_by_model(operation, body.as_bytes());
+        let short = decode_request(operation, Format::Json, body.as_bytes());
+        let general = decode_by_model(operation, Format::Json, body.as_bytes());
         prop_assert_eq!(short, general, "{}", body);
     }
 }
@@ -206,5 +209,49 @@ fn the_short_way_is_taken_by_ordinary_puts() {
             Operation::PutRecords => assert!(crate::fast::put_records(body.as_bytes()).is_some()),
             _ => {}
         }
+    }
+}
+
+/// A member that the short way did not know it would ignore, good or bad.
+#[test]
+fn the_short_way_knows_every_member() {
+    let model = Model::get();
+    let names = |structure: &Structure| -> Vec<String> {
+        structure
+            .members
+            .iter()
+            .map(|member| member.name.clone())
+            .collect()
+    };
+    let put = |more: &str| {
+        let body = format!(r#"{{{more}"StreamName":"s","Data":"","PartitionKey":"k"}}"#);
+        crate::fast::put_record(body.as_bytes()).is_some()
+    };
+    let puts = |more: &str, of_entry: &str| {
+        let entry = format!(r#"{{{of_entry}"Data":"","PartitionKey":"k"}}"#);
+        let body = format!(r#"{{{more}"StreamName":"s","Records":[{entry}]}}"#);
+        crate::fast::put_records(body.as_bytes()).is_some()
+    };
+    // No member is a structure.
+    let wrong = |name: &str| format!(r#""{name}":{{}},"#);
+    assert!(put(&wrong("Unknown")) && puts(&wrong("Unknown"), &wrong("Unknown")));
+    for name in names(model.input(Operation::PutRecord)) {
+        assert!(!put(&wrong(&name)), "{name}");
+    }
+    let input = model.input(Operation::PutRecords);
+    for name in names(input) {
+        assert!(!puts(&wrong(&name), ""), "{name}");
+    }
+    let records = input
+        .place("Records")
+        .expect("a member in the committed model");
+    let Kind::List(entry) = model.shape(input.members[records].shape).kind else {
+        panic!("a list in the committed model")
+    };
+    let Kind::Structure(entry) = &model.shape(entry).kind else {
+        panic!("a structure in the committed model")
+    };
+    for name in names(entry) {
+        assert!(!puts("", &wrong(&name)), "{name}");
     }
 }

@@ -74,4 +74,85 @@ pub(crate) const SAMPLES: &[(Operation, &str)] = &[
         Operation::ListTagsForStream,
         r#"{"StreamName": "clicks", "ExclusiveStartTagKey": "a", "Limit": 50}"#,
     ),
+    (
+        Operation::SubscribeToShard,
+        r#"{"ConsumerARN": "arn:aws:kinesis:us-east-1:000000000000:stream/clicks/consumer/app:1795309323", "ShardId": "shardId-000000000000", "StartingPosition": {"Type": "AT_TIMESTAMP", "Timestamp": 1795309323.456}}"#,
+    ),
+    (
+        Operation::UpdateShardCount,
+        r#"{"StreamName": "clicks", "TargetShardCount": 4, "ScalingType": "UNIFORM_SCALING"}"#,
+    ),
+    (
+        Operation::UpdateStreamMode,
+        r#"{"StreamARN": "arn:aws:kinesis:us-east-1:000000000000:stream/clicks", "StreamModeDetails": {"StreamMode": "ON_DEMAND"}, "WarmThroughputMiBps": 10}"#,
+    ),
+    (
+        Operation::UpdateStreamWarmThroughput,
+        r#"{"StreamName": "clicks", "WarmThroughputMiBps": 0}"#,
+    ),
+    (
+        Operation::UpdateMaxRecordSize,
+        r#"{"StreamARN": "arn:aws:kinesis:us-east-1:000000000000:stream/clicks", "MaxRecordSizeInKiB": 10240}"#,
+    ),
+    (
+        Operation::RegisterStreamConsumer,
+        r#"{"StreamARN": "arn:aws:kinesis:us-east-1:000000000000:stream/clicks", "ConsumerName": "app", "Tags": {"team": "web"}}"#,
+    ),
+    (
+        Operation::DeregisterStreamConsumer,
+        r#"{"StreamARN": "arn:aws:kinesis:us-east-1:000000000000:stream/clicks", "ConsumerName": "app"}"#,
+    ),
+    (
+        Operation::DescribeStreamConsumer,
+        r#"{"ConsumerARN": "arn:aws:kinesis:us-east-1:000000000000:stream/clicks/consumer/app:1795309323"}"#,
+    ),
+    (
+        Operation::ListStreamConsumers,
+        r#"{"StreamARN": "arn:aws:kinesis:us-east-1:000000000000:stream/clicks", "NextToken": "t", "MaxResults": 7, "StreamCreationTimestamp": 1795309323}"#,
+    ),
+    (
+        Operation::TagResource,
+        r#"{"ResourceARN": "arn:aws:kinesis:us-east-1:000000000000:stream/clicks", "Tags": {"team": "web", "empty": ""}}"#,
+    ),
+    (
+        Operation::UntagResource,
+        r#"{"ResourceARN": "arn:aws:kinesis:us-east-1:000000000000:stream/clicks/consumer/app:1795309323", "TagKeys": ["team", "x"]}"#,
+    ),
+    (
+        Operation::ListTagsForResource,
+        r#"{"ResourceARN": "arn:aws:kinesis:us-east-1:000000000000:stream/clicks"}"#,
+    ),
+    (
+        Operation::EnableEnhancedMonitoring,
+        r#"{"StreamName": "clicks", "ShardLevelMetrics": ["OutgoingBytes", "IncomingBytes"]}"#,
+    ),
+    (
+        Operation::DisableEnhancedMonitoring,
+        r#"{"StreamName": "clicks", "ShardLevelMetrics": ["ALL"]}"#,
+    ),
+    (
+        Operation::StartStreamEncryption,
+        r#"{"StreamName": "clicks", "EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"}"#,
+    ),
+    (
+        Operation::StopStreamEncryption,
+        r#"{"StreamName": "clicks", "EncryptionType": "NONE", "KeyId": "alias/aws/kinesis"}"#,
+    ),
+    (
+        Operation::PutResourcePolicy,
+        r#"{"ResourceARN": "arn:aws:kinesis:us-east-1:000000000000:stream/clicks", "Policy": "{\"Version\": \"2012-10-17\"}"}"#,
+    ),
+    (
+        Operation::GetResourcePolicy,
+        r#"{"ResourceARN": "arn:aws:kinesis:us-east-1:000000000000:stream/clicks"}"#,
+    ),
+    (
+        Operation::DeleteResourcePolicy,
+        r#"{"ResourceARN": "arn:aws:kinesis:us-east-1:000000000000:stream/clicks"}"#,
+    ),
+    (Operation::DescribeAccountSettings, "{}"),
+    (
+        Operation::UpdateAccountSettings,
+        r#"{"MinimumThroughputBillingCommitment": {"Status": "ENABLED"}}"#,
+    ),
 ];

@@ -11,9 +11,12 @@ use std::fmt::Display;
 use ana_types::limits::{
     ITERATOR_LIFE_MS, RETENTION_HOURS_MAX, RETENTION_HOURS_MIN, TAGS_PER_RESOURCE_MAX,
 };
-use ana_types::{AccountId, HashKey, KinesisError, LimitKind, Region, ShardIndex, StreamName};
+use ana_types::{
+    AccountId, ConsumerName, HashKey, KinesisError, LimitKind, Region, ShardIndex, StreamName,
+    stream_arn,
+};
 
-use super::{Fault, FaultKind};
+use super::{Fault, FaultKind, consumer, scaling, setting, subscription};
 use crate::date::UtcDate;
 
 impl From<(&KinesisError, &AccountId, &Region)> for Fault {
@@ -25,12 +28,12 @@ impl From<(&KinesisError, &AccountId, &Region)> for Fault {
 
 /// Where the error is reported from: AWS's texts name the account, one names the region.
 #[derive(Clone, Copy)]
-struct Words<'a> {
+pub(super) struct Words<'a> {
     account: &'a AccountId,
     region: &'a Region,
 }
 
-type Worded = (FaultKind, String);
+pub(super) type Worded = (FaultKind, String);
 
 impl Words<'_> {
     #[expect(
@@ -323,14 +326,31 @@ impl Words<'_> {
                 "Internal service failure. The request may or may not have taken effect."
                     .to_owned(),
             ),
+            E::Consumer(error) => consumer::of(self, error),
+            E::Setting(error) => setting::of(self, error),
+            E::Scaling(error) => scaling::of(self, error),
+            E::Subscription(error) => subscription::of(self, error),
             E::SequenceVersionZero | E::Internal { why: _ } => {
                 (K::InternalFailure, "Internal service failure.".to_owned())
             }
         }
     }
 
-    fn stream(self, stream: &StreamName) -> String {
+    pub(super) fn stream(self, stream: &StreamName) -> String {
         format!("Stream {stream} under account {}", self.account)
+    }
+
+    pub(super) fn stream_lower(self, stream: &StreamName) -> String {
+        format!("stream {stream} under account {}", self.account)
+    }
+
+    /// The ARN of a stream, or of one of its consumers: its name and the second of its registration.
+    pub(super) fn arn(self, stream: &StreamName, consumer: Option<&(ConsumerName, u64)>) -> String {
+        let stream = stream_arn(self.region, self.account, stream);
+        match consumer {
+            None => stream,
+            Some((name, created_s)) => format!("{stream}/consumer/{name}:{created_s}"),
+        }
     }
 
     fn within(self, stream: &StreamName) -> String {

@@ -9,10 +9,11 @@ use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::scalar::{self, Borrowed, Found, ScalarError};
+use super::scalar::{self, Borrowed, ScalarError};
 use crate::fault::Fault;
 use crate::model::{Kind, Model, Shape, ShapeId, Structure};
-use crate::tree::{Entries, Fields, Items, Value};
+use crate::refusal::Found;
+use crate::tree::{Entries, Fields, Items, Value, kept_max};
 
 /// Reads a whole body as `structure`.
 ///
@@ -127,11 +128,7 @@ struct StructureVisitor<'f>(StructureSeed<'f>);
 
 impl StructureVisitor<'_> {
     fn refuse<'de>(&self, found: Found) -> Option<Value<'de>> {
-        let fault = match found {
-            Found::Boolean | Found::Number | Found::Text => Fault::serialization("Expected null"),
-            found @ (Found::List | Found::Structure) => found.refusal(&Kind::Blob),
-        };
-        self.0.faults.note(fault);
+        self.0.faults.note(found.refusal_of_structure());
         None
     }
 }
@@ -180,16 +177,7 @@ impl CollectionVisitor<'_> {
         self.faults.note(found.refusal(&self.shape.kind));
         None
     }
-
-    /// One more than are allowed, so that "too many" can be seen.
-    fn kept_max(&self) -> usize {
-        let max = self.shape.max.and_then(|max| usize::try_from(max).ok());
-        max.map_or(KEPT_WITHOUT_LIMIT, |max| max.saturating_add(1))
-    }
 }
-
-/// How many elements are kept of a list or map that the model does not limit.
-const KEPT_WITHOUT_LIMIT: usize = 1000;
 
 impl<'de> Visitor<'de> for CollectionVisitor<'_> {
     type Value = Option<Value<'de>>;
@@ -213,7 +201,7 @@ impl<'de> Visitor<'de> for CollectionVisitor<'_> {
             kept: Vec::new(),
             count: 0,
         };
-        while items.count < self.kept_max() {
+        while items.count < kept_max(self.shape) {
             let Some(value) = seq.next_element_seed(seed)? else {
                 return Ok(Some(Value::List(items)));
             };
@@ -237,7 +225,7 @@ impl<'de> Visitor<'de> for CollectionVisitor<'_> {
             faults: self.faults,
         };
         let mut kept: BTreeMap<Cow<'de, str>, Value<'de>> = BTreeMap::new();
-        while kept.len() < self.kept_max() {
+        while kept.len() < kept_max(self.shape) {
             let Some(Borrowed(key)) = map.next_key()? else {
                 return Ok(Some(Value::Map(Entries { kept })));
             };

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::decimal;
 use crate::fault::Fault;
 use crate::model::Kind;
+use crate::refusal::{self, Found};
 use crate::tree::Value;
 use crate::validate::shortened;
 
@@ -24,47 +25,6 @@ pub(crate) enum ScalarError {
     Syntax,
     /// JSON of the wrong type.
     Type(Fault),
-}
-
-/// What JSON calls a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Found {
-    Boolean,
-    Number,
-    Text,
-    List,
-    Structure,
-}
-
-impl Found {
-    /// AWS's text when something of this kind stands where `wanted` should.
-    pub(super) fn refusal(self, wanted: &Kind) -> Fault {
-        let class = match self {
-            Self::Boolean => "java.lang.Boolean",
-            Self::Number => "com.amazon.coral.value.json.numbers.TruncatingBigNumber",
-            Self::Text => "java.lang.String",
-            Self::List if matches!(wanted, Kind::List(_)) => {
-                unreachable!("a list is what was wanted")
-            }
-            Self::List => return Fault::serialization("Start of list found where not expected"),
-            Self::Structure => {
-                return Fault::serialization("Start of structure or map found where not expected.");
-            }
-        };
-        Fault::serialization(match wanted {
-            Kind::Boolean => format!("class {class} can not be converted to an Boolean"),
-            Kind::Integer => format!("class {class} can not be converted to an Integer"),
-            Kind::Long => format!("class {class} can not be converted to an Long"),
-            Kind::Timestamp => {
-                format!("class {class} can not be converted to milliseconds since epoch")
-            }
-            Kind::Text => format!("class {class} can not be converted to an String"),
-            Kind::Blob => format!("class {class} can not be converted to a Blob"),
-            Kind::List(_) => "Expected list or null".to_owned(),
-            Kind::Map(..) => "Expected map or null".to_owned(),
-            Kind::Structure(_) => "Expected null".to_owned(),
-        })
-    }
 }
 
 /// Reads the text of one JSON value as a scalar of the wanted kind.
@@ -109,10 +69,7 @@ fn read_text<'a>(string: Cow<'a, str>, wanted: &Kind) -> Result<Value<'a>, Scala
             Ok(bytes) => Ok(Value::Blob(Bytes::from(bytes))),
             Err(_) => Err(ScalarError::Type(blob_fault(&string))),
         },
-        Kind::Boolean => Err(ScalarError::Type(Fault::serialization(format!(
-            "'{}' can not be converted to an Boolean",
-            shortened(&string).to_uppercase()
-        )))),
+        Kind::Boolean => Err(ScalarError::Type(refusal::text_for_boolean(&string))),
         other => Err(ScalarError::Type(Found::Text.refusal(other))),
     }
 }

@@ -3,7 +3,7 @@
 //! Must stay true: a member that AWS leaves out is left out here (a parent of a first-generation
 //! shard, the ending number of an open shard).
 
-use ana_types::{HashRange, SequenceNumber, ShardIndex, StreamMode, StreamStatus};
+use ana_types::{HashRange, IteratorKind, SequenceNumber, ShardIndex, StreamMode, StreamStatus};
 
 use crate::writer::Writer;
 
@@ -99,16 +99,23 @@ impl StreamFacts {
     }
 }
 
-/// The members that say "no shard-level metrics, not encrypted": true of every stream until those
-/// features exist. `KeyId` is absent when the type is `NONE`.
-pub(crate) fn write_plain_monitoring_and_encryption<W: Writer>(out: &mut W) {
-    out.member("EnhancedMonitoring").open_list();
+/// The member `ChildShards` when there are any, inside a structure that the caller opened.
+pub(crate) fn write_child_shards<W: Writer>(out: &mut W, children: &[ChildShard]) {
+    if !children.is_empty() {
+        out.member("ChildShards").open_list();
+        for child in children {
+            child.write(out);
+        }
+        out.close_list();
+    }
+}
+
+/// One element of a list of tags.
+pub(crate) fn write_tag<W: Writer>(out: &mut W, key: &str, value: &str) {
     out.open_structure();
-    out.member("ShardLevelMetrics").open_list();
-    out.close_list();
+    out.member("Key").text(key);
+    out.member("Value").text(value);
     out.close_structure();
-    out.close_list();
-    out.member("EncryptionType").text("NONE");
 }
 
 fn write_range<W: Writer>(out: &mut W, range: &HashRange) {
@@ -123,4 +130,17 @@ pub(crate) fn mode_of(name: &str) -> Option<StreamMode> {
     [StreamMode::Provisioned, StreamMode::OnDemand]
         .into_iter()
         .find(|mode| mode.as_str() == name)
+}
+
+/// The kind of start of a name that the constraint table has accepted.
+pub(crate) fn iterator_kind_of(name: &str) -> Option<IteratorKind> {
+    [
+        IteratorKind::AtSequenceNumber,
+        IteratorKind::AfterSequenceNumber,
+        IteratorKind::TrimHorizon,
+        IteratorKind::Latest,
+        IteratorKind::AtTimestamp,
+    ]
+    .into_iter()
+    .find(|kind| kind.as_str() == name)
 }

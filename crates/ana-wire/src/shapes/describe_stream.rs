@@ -1,7 +1,12 @@
 //! `DescribeStream`: the stream and one page of its shards.
 
+use std::collections::BTreeSet;
+
+use ana_types::ShardLevelMetric;
+
 use crate::shapes::StreamTarget;
-use crate::shapes::common::{Shard, StreamFacts, write_plain_monitoring_and_encryption};
+use crate::shapes::common::{Shard, StreamFacts};
+use crate::shapes::monitoring::write_monitoring_and_encryption;
 use crate::tree::Fields;
 use crate::writer::Writer;
 
@@ -23,6 +28,10 @@ pub struct DescribeStreamOutput {
     pub stream: StreamFacts,
     /// How long records are kept, hours.
     pub retention_hours: u32,
+    /// Metrics that are switched on shard by shard.
+    pub shard_level_metrics: BTreeSet<ShardLevelMetric>,
+    /// The key that the client named, when the stream is encrypted.
+    pub encryption_key: Option<String>,
     /// One page, ascending by shard id.
     pub shards: Vec<Shard>,
     /// True when a further page exists.
@@ -46,7 +55,11 @@ impl DescribeStreamOutput {
         self.stream.write_members(out);
         out.member("RetentionPeriodHours")
             .integer(self.retention_hours.into());
-        write_plain_monitoring_and_encryption(out);
+        write_monitoring_and_encryption(
+            out,
+            &self.shard_level_metrics,
+            self.encryption_key.as_deref(),
+        );
         out.member("Shards").open_list();
         for shard in &self.shards {
             shard.write(out);

@@ -1,7 +1,12 @@
 //! `DescribeStreamSummary`: the stream without its shards. Never carries `StreamId`.
 
-use crate::shapes::StreamTarget;
-use crate::shapes::common::{StreamFacts, write_plain_monitoring_and_encryption};
+use std::collections::BTreeSet;
+
+use ana_types::ShardLevelMetric;
+
+use crate::shapes::common::StreamFacts;
+use crate::shapes::monitoring::write_monitoring_and_encryption;
+use crate::shapes::{StreamTarget, WarmThroughput};
 use crate::tree::Fields;
 use crate::writer::Writer;
 
@@ -19,12 +24,18 @@ pub struct DescribeStreamSummaryOutput {
     pub stream: StreamFacts,
     /// How long records are kept, hours.
     pub retention_hours: u32,
+    /// Metrics that are switched on shard by shard.
+    pub shard_level_metrics: BTreeSet<ShardLevelMetric>,
+    /// The key that the client named, when the stream is encrypted.
+    pub encryption_key: Option<String>,
     /// Shards that take writes.
     pub open_shard_count: u32,
     /// Registered fan-out consumers.
     pub consumer_count: u32,
     /// Largest record the stream takes, KiB.
     pub max_record_kib: u32,
+    /// Of on-demand streams that were given one.
+    pub warm_throughput: Option<WarmThroughput>,
 }
 
 impl DescribeStreamSummaryInput {
@@ -42,11 +53,19 @@ impl DescribeStreamSummaryOutput {
         self.stream.write_members(out);
         out.member("RetentionPeriodHours")
             .integer(self.retention_hours.into());
-        write_plain_monitoring_and_encryption(out);
+        write_monitoring_and_encryption(
+            out,
+            &self.shard_level_metrics,
+            self.encryption_key.as_deref(),
+        );
         out.member("OpenShardCount")
             .integer(self.open_shard_count.into());
         out.member("ConsumerCount")
             .integer(self.consumer_count.into());
+        if let Some(warm_throughput) = self.warm_throughput {
+            out.member("WarmThroughput");
+            warm_throughput.write(out);
+        }
         out.member("MaxRecordSizeInKiB")
             .integer(self.max_record_kib.into());
         out.close_structure();

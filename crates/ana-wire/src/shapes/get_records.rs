@@ -5,11 +5,12 @@
 
 use ana_types::StoredRecord;
 
-use crate::shapes::common::ChildShard;
+use crate::shapes::common::{ChildShard, write_child_shards};
+use crate::shapes::records::write_records;
 use crate::tree::Fields;
 use crate::writer::Writer;
 
-/// Request of `GetRecords`. `DryRun` is read and has no effect yet.
+/// Request of `GetRecords`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GetRecordsInput {
     /// A sealed token, as the client sent it (possibly in double quotes).
@@ -18,6 +19,8 @@ pub struct GetRecordsInput {
     pub limit: Option<u32>,
     /// Must name the iterator's own stream when present.
     pub stream_arn: Option<String>,
+    /// Only say whether it would succeed.
+    pub dry_run: bool,
 }
 
 /// Answer of `GetRecords`.
@@ -33,53 +36,27 @@ pub struct GetRecordsOutput {
     pub child_shards: Vec<ChildShard>,
 }
 
-/// Room for the member names, numbers and punctuation of one record.
-const RECORD_OVERHEAD_BYTES: usize = 192;
-
 impl GetRecordsInput {
     pub(crate) fn from_fields(mut fields: Fields<'_>) -> Self {
         Self {
             shard_iterator: fields.required_text("ShardIterator"),
             limit: fields.count("Limit"),
             stream_arn: fields.text("StreamARN"),
+            dry_run: fields.flag("DryRun").unwrap_or(false),
         }
     }
 }
 
 impl GetRecordsOutput {
     pub(crate) fn write<W: Writer>(&self, out: &mut W) {
-        out.reserve(
-            self.records
-                .iter()
-                .map(|r| r.data.len().div_ceil(3) * 4 + r.partition_key.len())
-                .map(|bytes| bytes + RECORD_OVERHEAD_BYTES)
-                .sum(),
-        );
         out.open_structure();
-        out.member("Records").open_list();
-        for record in &self.records {
-            out.open_structure();
-            out.member("SequenceNumber").display(record.sequence);
-            out.member("ApproximateArrivalTimestamp")
-                .timestamp_ms(record.arrival_ms);
-            out.member("Data").blob(&record.data);
-            out.member("PartitionKey")
-                .text(&String::from_utf8_lossy(&record.partition_key));
-            out.close_structure();
-        }
-        out.close_list();
+        write_records(out, &self.records);
         if let Some(next) = &self.next_shard_iterator {
             out.member("NextShardIterator").text(next);
         }
         out.member("MillisBehindLatest")
             .integer(self.millis_behind_latest);
-        if !self.child_shards.is_empty() {
-            out.member("ChildShards").open_list();
-            for child in &self.child_shards {
-                child.write(out);
-            }
-            out.close_list();
-        }
+        write_child_shards(out, &self.child_shards);
         out.close_structure();
     }
 }

@@ -3,6 +3,7 @@
 use ana_types::IteratorKind;
 
 use crate::shapes::StreamTarget;
+use crate::shapes::common::iterator_kind_of;
 use crate::tree::Fields;
 use crate::writer::Writer;
 
@@ -19,6 +20,8 @@ pub struct GetShardIteratorInput {
     pub starting_sequence_number: Option<String>,
     /// Unix milliseconds; a time before 1970 counts as 0.
     pub timestamp_ms: Option<u64>,
+    /// Only say whether it would succeed.
+    pub dry_run: bool,
 }
 
 /// Answer of `GetShardIterator`.
@@ -33,23 +36,12 @@ impl GetShardIteratorInput {
         Self {
             stream: StreamTarget::from_fields(&mut fields),
             shard_id: fields.required_text("ShardId"),
-            kind: fields.required_choice("ShardIteratorType", kind_of),
+            kind: fields.required_choice("ShardIteratorType", iterator_kind_of),
             starting_sequence_number: fields.text("StartingSequenceNumber"),
             timestamp_ms: fields.timestamp_ms("Timestamp"),
+            dry_run: fields.flag("DryRun").unwrap_or(false),
         }
     }
-}
-
-fn kind_of(name: &str) -> Option<IteratorKind> {
-    [
-        IteratorKind::AtSequenceNumber,
-        IteratorKind::AfterSequenceNumber,
-        IteratorKind::TrimHorizon,
-        IteratorKind::Latest,
-        IteratorKind::AtTimestamp,
-    ]
-    .into_iter()
-    .find(|kind| kind.as_str() == name)
 }
 
 impl GetShardIteratorOutput {

@@ -1,6 +1,7 @@
 //! `ListTagsForStream`: one page of tags, ordered by key.
 
 use crate::shapes::StreamTarget;
+use crate::shapes::common::write_tag;
 use crate::tree::Fields;
 use crate::writer::Writer;
 
@@ -39,10 +40,7 @@ impl ListTagsForStreamOutput {
         out.open_structure();
         out.member("Tags").open_list();
         for (key, value) in &self.tags {
-            out.open_structure();
-            out.member("Key").text(key);
-            out.member("Value").text(value);
-            out.close_structure();
+            write_tag(out, key, value);
         }
         out.close_list();
         out.member("HasMoreTags").boolean(self.has_more_tags);

@@ -4,10 +4,11 @@ use ana_types::{SequenceNumber, ShardIndex};
 use bytes::Bytes;
 
 use crate::shapes::StreamTarget;
+use crate::shapes::monitoring::write_encrypted;
 use crate::tree::Fields;
 use crate::writer::Writer;
 
-/// Request of `PutRecord`. `DryRun` is read and has no effect yet.
+/// Request of `PutRecord`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PutRecordInput {
     /// The stream to write to.
@@ -20,16 +21,19 @@ pub struct PutRecordInput {
     pub explicit_hash_key: Option<String>,
     /// Decimal, at most 129 digits.
     pub sequence_number_for_ordering: Option<String>,
+    /// Only say whether it would succeed.
+    pub dry_run: bool,
 }
 
-/// Answer of `PutRecord`, and one good entry of `PutRecords`. `EncryptionType` is absent as long
-/// as no stream is encrypted.
+/// Answer of `PutRecord`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PutRecordOutput {
     /// The shard that holds the record.
     pub shard: ShardIndex,
     /// The record's number.
     pub sequence: SequenceNumber,
+    /// True when the record was put under the stream's encryption.
+    pub encrypted: bool,
 }
 
 impl PutRecordInput {
@@ -40,6 +44,7 @@ impl PutRecordInput {
             partition_key: fields.required_text("PartitionKey"),
             explicit_hash_key: fields.text("ExplicitHashKey"),
             sequence_number_for_ordering: fields.text("SequenceNumberForOrdering"),
+            dry_run: fields.flag("DryRun").unwrap_or(false),
         }
     }
 }
@@ -49,6 +54,7 @@ impl PutRecordOutput {
         out.open_structure();
         out.member("ShardId").display(self.shard);
         out.member("SequenceNumber").display(self.sequence);
+        write_encrypted(out, self.encrypted);
         out.close_structure();
     }
 }

@@ -1,19 +1,23 @@
 //! `PutRecords`: up to 500 records, each with its own fate.
 
+use ana_types::{SequenceNumber, ShardIndex};
 use bytes::Bytes;
 
 use crate::fault::Fault;
-use crate::shapes::{PutRecordOutput, StreamTarget};
+use crate::shapes::StreamTarget;
+use crate::shapes::monitoring::write_encrypted;
 use crate::tree::Fields;
 use crate::writer::Writer;
 
-/// Request of `PutRecords`. `DryRun` is read and has no effect yet.
+/// Request of `PutRecords`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PutRecordsInput {
     /// The stream to write to.
     pub stream: StreamTarget,
     /// 1 to 500 entries, in the client's order.
     pub records: Vec<PutRecordsEntry>,
+    /// Only say whether it would succeed.
+    pub dry_run: bool,
 }
 
 /// One record of `PutRecords`.
@@ -32,7 +36,18 @@ pub struct PutRecordsEntry {
 pub struct PutRecordsOutput {
     /// As many entries as the request had, in the same order. A failed one carries
     /// `ErrorCode` and `ErrorMessage` and no number; a good one the reverse.
-    pub records: Vec<Result<PutRecordOutput, Fault>>,
+    pub records: Vec<Result<PutRecordsResultEntry, Fault>>,
+    /// True when the records were put under the stream's encryption.
+    pub encrypted: bool,
+}
+
+/// One good entry of the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PutRecordsResultEntry {
+    /// The shard that holds the record.
+    pub shard: ShardIndex,
+    /// The record's number.
+    pub sequence: SequenceNumber,
 }
 
 impl PutRecordsInput {
@@ -44,6 +59,7 @@ impl PutRecordsInput {
                 .into_iter()
                 .map(PutRecordsEntry::from_fields)
                 .collect(),
+            dry_run: fields.flag("DryRun").unwrap_or(false),
         }
     }
 }
@@ -67,7 +83,12 @@ impl PutRecordsOutput {
         out.member("Records").open_list();
         for entry in &self.records {
             match entry {
-                Ok(stored) => stored.write(out),
+                Ok(stored) => {
+                    out.open_structure();
+                    out.member("ShardId").display(stored.shard);
+                    out.member("SequenceNumber").display(stored.sequence);
+                    out.close_structure();
+                }
                 Err(fault) => {
                     out.open_structure();
                     out.member("ErrorCode").text(fault.kind.name());
@@ -78,6 +99,7 @@ impl PutRecordsOutput {
             }
         }
         out.close_list();
+        write_encrypted(out, self.encrypted);
         out.close_structure();
     }
 }

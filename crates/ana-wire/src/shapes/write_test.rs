@@ -1,8 +1,10 @@
 //! What AWS's clients read: members, forms of values, and what is left out.
 
+use std::collections::BTreeSet;
+
 use ana_types::{
-    HashKey, HashRange, Position, SequenceNumber, ShardIndex, StoredRecord, StreamMode,
-    StreamStatus,
+    HashKey, HashRange, Position, SequenceNumber, ShardIndex, ShardLevelMetric, StoredRecord,
+    StreamMode, StreamStatus,
 };
 use bytes::Bytes;
 use expect_test::{Expect, expect};
@@ -11,15 +13,20 @@ use serde_json::Value as Json;
 use super::{
     ChildShard, DescribeLimitsOutput, DescribeStreamOutput, DescribeStreamSummaryOutput,
     GetRecordsOutput, GetShardIteratorOutput, ListShardsOutput, ListStreamsOutput,
-    ListTagsForStreamOutput, PutRecordOutput, PutRecordsOutput, Response, Shard, StreamFacts,
+    ListTagsForStreamOutput, PutRecordOutput, PutRecordsOutput, PutRecordsResultEntry, Response,
+    Shard, StreamFacts, WarmThroughput,
 };
+use crate::cbor::samples::answer_as_json;
 use crate::encode_response;
 use crate::fault::Fault;
+use crate::format::Format;
 
 fn check(response: &Response, expect: &Expect) {
-    let body = encode_response(response);
+    let body = encode_response(Format::Json, response);
     let json: Json = serde_json::from_slice(&body).expect("an answer is JSON");
     assert!(json.is_object());
+    let in_cbor = answer_as_json(&encode_response(Format::Cbor, response));
+    assert_eq!(in_cbor, json, "CBOR says the same");
     expect.assert_eq(&String::from_utf8(body).expect("UTF-8"));
 }
 
@@ -56,11 +63,24 @@ fn shard(parent: Option<u32>, ending: Option<u64>) -> Shard {
     }
 }
 
+fn metrics() -> BTreeSet<ShardLevelMetric> {
+    BTreeSet::from([
+        ShardLevelMetric::OutgoingBytes,
+        ShardLevelMetric::IncomingBytes,
+    ])
+}
+
+const WARM: WarmThroughput = WarmThroughput {
+    target_mibps: 100,
+    current_mibps: 4,
+};
+
 #[test]
 fn puts() {
     let put = PutRecordOutput {
         shard: ShardIndex(6),
         sequence: sequence(1_734_642_199),
+        encrypted: false,
     };
     check(
         &Response::PutRecord(put),
@@ -68,9 +88,14 @@ fn puts() {
             r#"{"ShardId":"shardId-000000000006","SequenceNumber":"49590338271490256608559692538361571095921575989136588898"}"#
         ]],
     );
+    let entry = PutRecordsResultEntry {
+        shard: put.shard,
+        sequence: put.sequence,
+    };
     check(
         &Response::PutRecords(PutRecordsOutput {
-            records: vec![Ok(put), Err(Fault::internal())],
+            records: vec![Ok(entry), Err(Fault::internal())],
+            encrypted: false,
         }),
         &expect![[
             r#"{"FailedRecordCount":1,"Records":[{"ShardId":"shardId-000000000006","SequenceNumber":"49590338271490256608559692538361571095921575989136588898"},{"ErrorCode":"InternalFailure","ErrorMessage":"Internal service failure."}]}"#
@@ -78,13 +103,24 @@ fn puts() {
     );
     check(
         &Response::PutRecords(PutRecordsOutput {
-            records: vec![Ok(put)],
+            records: vec![Ok(entry)],
+            encrypted: true,
         }),
         &expect![[
-            r#"{"FailedRecordCount":0,"Records":[{"ShardId":"shardId-000000000006","SequenceNumber":"49590338271490256608559692538361571095921575989136588898"}]}"#
+            r#"{"FailedRecordCount":0,"Records":[{"ShardId":"shardId-000000000006","SequenceNumber":"49590338271490256608559692538361571095921575989136588898"}],"EncryptionType":"KMS"}"#
         ]],
     );
-    assert!(encode_response(&Response::Empty).is_empty());
+    let put = PutRecordOutput {
+        encrypted: true,
+        ..put
+    };
+    check(
+        &Response::PutRecord(put),
+        &expect![[
+            r#"{"ShardId":"shardId-000000000006","SequenceNumber":"49590338271490256608559692538361571095921575989136588898","EncryptionType":"KMS"}"#
+        ]],
+    );
+    assert!(encode_response(Format::Json, &Response::Empty).is_empty());
 }
 
 #[test]
@@ -94,6 +130,7 @@ fn reads() {
         arrival_ms: 1_545_084_650_987,
         partition_key: Bytes::from("üser\n"),
         data: Bytes::from_static(b"hello"),
+        encrypted: false,
     };
     check(
         &Response::GetRecords(GetRecordsOutput {
@@ -138,6 +175,8 @@ fn descriptions() {
         &Response::DescribeStream(DescribeStreamOutput {
             stream: facts(),
             retention_hours: 24,
+            shard_level_metrics: BTreeSet::new(),
+            encryption_key: None,
             shards: vec![shard(None, None)],
             has_more_shards: false,
         }),
@@ -149,12 +188,43 @@ fn descriptions() {
         &Response::DescribeStreamSummary(DescribeStreamSummaryOutput {
             stream: facts(),
             retention_hours: 24,
+            shard_level_metrics: BTreeSet::new(),
+            encryption_key: None,
             open_shard_count: 4,
             consumer_count: 0,
             max_record_kib: 1024,
+            warm_throughput: None,
         }),
         &expect![[
             r#"{"StreamDescriptionSummary":{"StreamName":"clicks","StreamARN":"arn:aws:kinesis:us-east-1:000000000000:stream/clicks","StreamStatus":"ACTIVE","StreamModeDetails":{"StreamMode":"ON_DEMAND"},"StreamCreationTimestamp":1459799926.48,"RetentionPeriodHours":24,"EnhancedMonitoring":[{"ShardLevelMetrics":[]}],"EncryptionType":"NONE","OpenShardCount":4,"ConsumerCount":0,"MaxRecordSizeInKiB":1024}}"#
+        ]],
+    );
+    check(
+        &Response::DescribeStreamSummary(DescribeStreamSummaryOutput {
+            stream: facts(),
+            retention_hours: 24,
+            shard_level_metrics: metrics(),
+            encryption_key: Some("alias/k".to_owned()),
+            open_shard_count: 4,
+            consumer_count: 2,
+            max_record_kib: 1024,
+            warm_throughput: Some(WARM),
+        }),
+        &expect![[
+            r#"{"StreamDescriptionSummary":{"StreamName":"clicks","StreamARN":"arn:aws:kinesis:us-east-1:000000000000:stream/clicks","StreamStatus":"ACTIVE","StreamModeDetails":{"StreamMode":"ON_DEMAND"},"StreamCreationTimestamp":1459799926.48,"RetentionPeriodHours":24,"EnhancedMonitoring":[{"ShardLevelMetrics":["IncomingBytes","OutgoingBytes"]}],"EncryptionType":"KMS","KeyId":"alias/k","OpenShardCount":4,"ConsumerCount":2,"WarmThroughput":{"TargetMiBps":100,"CurrentMiBps":4},"MaxRecordSizeInKiB":1024}}"#
+        ]],
+    );
+    check(
+        &Response::DescribeStream(DescribeStreamOutput {
+            stream: facts(),
+            retention_hours: 24,
+            shard_level_metrics: metrics(),
+            encryption_key: Some("alias/k".to_owned()),
+            shards: vec![],
+            has_more_shards: false,
+        }),
+        &expect![[
+            r#"{"StreamDescription":{"StreamName":"clicks","StreamARN":"arn:aws:kinesis:us-east-1:000000000000:stream/clicks","StreamStatus":"ACTIVE","StreamModeDetails":{"StreamMode":"ON_DEMAND"},"StreamCreationTimestamp":1459799926.48,"RetentionPeriodHours":24,"EnhancedMonitoring":[{"ShardLevelMetrics":["IncomingBytes","OutgoingBytes"]}],"EncryptionType":"KMS","KeyId":"alias/k","Shards":[],"HasMoreShards":false}}"#
         ]],
     );
     check(
