@@ -128,6 +128,7 @@ mod tests {
             .map(|&n| Record {
                 partition_key: Bytes::from(format!("k{n}")),
                 data: Bytes::from(vec![n; usize::from(n)]),
+                encrypted: n.is_multiple_of(2),
             })
             .collect();
         SubBatch {

@@ -1,73 +1,25 @@
-//! The rates of shards, kept by the node that leads their group: 1,000 records and 1 MiB a second in, 5 reads and
-//! 2 MiB a second out.
+//! The rates of shards, kept by the node that leads their group: 1,000 records and 1 MiB a second in, 5 reads, 5 new
+//! iterators and 2 MiB a second out.
 //!
 //! Pure: the time is passed in, as the monotonic time since some start. Buckets live in memory only; a new leader
 //! starts with full ones, so a change of leader can let one second's worth through twice.
 //!
-//! Must stay true:
-//! - a bucket holds at most one second of its rate, so that is the largest burst;
-//! - what is larger than a whole bucket passes when the bucket is full, and then is paid off: nothing that the
-//!   request limits allow is refused for ever.
+//! Must stay true: a bucket holds at most one second of its rate, so that is the largest burst.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ana_types::limits::{
-    GET_RECORDS_PER_S, SHARD_READ_BYTES_PER_S, SHARD_WRITE_BYTES_PER_S, SHARD_WRITE_RECORDS_PER_S,
+    GET_RECORDS_PER_S, GET_SHARD_ITERATOR_PER_S, SHARD_READ_BYTES_PER_S, SHARD_WRITE_BYTES_PER_S, SHARD_WRITE_RECORDS_PER_S,
 };
 use ana_types::{GroupId, ShardIndex};
+
+use crate::bucket::Bucket;
 
 /// Shards kept track of; beyond it, those that were idle long enough to be full again are dropped.
 const SHARDS_MAX: usize = 4096;
 /// After this long without use every bucket is full again, debts included (10 MiB at 1 MiB/s).
 const FULL_AFTER: Duration = Duration::from_secs(12);
-const NANOS_PER_S: i128 = 1_000_000_000;
-
-/// A token bucket. Counts in token-nanoseconds, so that nothing is lost to rounding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Bucket {
-    /// Tokens a second, and the most it holds.
-    rate: u64,
-    /// Tokens there are, times 10^9; negative while a debt is paid off.
-    level: i128,
-    /// When `level` was right.
-    at: Duration,
-}
-
-impl Bucket {
-    fn full(rate: u64, now: Duration) -> Self {
-        Self {
-            rate,
-            level: i128::from(rate) * NANOS_PER_S,
-            at: now,
-        }
-    }
-
-    fn refill(&mut self, now: Duration) {
-        let passed = now.saturating_sub(self.at);
-        let passed = i128::try_from(passed.as_nanos()).unwrap_or(i128::MAX / 2);
-        let gained = passed.saturating_mul(i128::from(self.rate));
-        self.level = self
-            .level
-            .saturating_add(gained)
-            .min(i128::from(self.rate) * NANOS_PER_S);
-        self.at = self.at.max(now);
-    }
-
-    /// Whether `cost` is there, or the bucket is full and `cost` exceeds it.
-    fn has(&self, cost: u64) -> bool {
-        self.level >= i128::from(cost.min(self.rate)) * NANOS_PER_S
-    }
-
-    fn take(&mut self, cost: u64) {
-        self.level -= i128::from(cost) * NANOS_PER_S;
-    }
-
-    fn give_back(&mut self, cost: u64) {
-        let full = i128::from(self.rate) * NANOS_PER_S;
-        self.level = (self.level + i128::from(cost) * NANOS_PER_S).min(full);
-    }
-}
 
 /// The rates of one shard.
 #[derive(Debug, Clone, Copy)]
@@ -76,6 +28,7 @@ struct ShardRates {
     bytes_in: Bucket,
     reads: Bucket,
     bytes_out: Bucket,
+    iterators: Bucket,
     /// No read before this: an answer of n bytes blocks for n / 2 MiB seconds when it was more than one second's.
     read_blocked_until: Duration,
     used_at: Duration,
@@ -88,6 +41,7 @@ impl ShardRates {
             bytes_in: Bucket::full(SHARD_WRITE_BYTES_PER_S, now),
             reads: Bucket::full(GET_RECORDS_PER_S, now),
             bytes_out: Bucket::full(SHARD_READ_BYTES_PER_S, now),
+            iterators: Bucket::full(GET_SHARD_ITERATOR_PER_S, now),
             read_blocked_until: Duration::ZERO,
             used_at: now,
         }
@@ -164,6 +118,15 @@ impl Admission {
             rates.reads.take(1);
         }
         admitted
+    }
+
+    /// Whether an iterator may be given out; it counts as one then.
+    pub(crate) fn admit_iterator(
+        &mut self,
+        (group, shard): (GroupId, ShardIndex),
+        now: Duration,
+    ) -> bool {
+        self.rates(group, shard, now).iterators.take_one(now)
     }
 
     /// Charges the bytes that an admitted read gave.
@@ -302,6 +265,19 @@ mod tests {
         assert_eq!(admitted, 5);
         assert!(!admission.admit_read(SHARD, at(199)));
         assert!(admission.admit_read(SHARD, at(200)));
+    }
+
+    #[test]
+    fn five_iterators_a_second_beside_the_reads() {
+        let mut admission = Admission::default();
+        assert!(admission.admit_read(SHARD, at(0)));
+        let admitted = (0..7)
+            .filter(|_| admission.admit_iterator(SHARD, at(0)))
+            .count();
+        assert_eq!(admitted, 5);
+        assert!(!admission.admit_iterator(SHARD, at(199)));
+        assert!(admission.admit_iterator(SHARD, at(200)));
+        assert!(admission.admit_read(SHARD, at(200)), "another bucket");
     }
 
     #[test]

@@ -43,6 +43,7 @@ pub(crate) async fn append(context: &Context, call: &Append) -> Result<Appended,
                 }
             }
             give_back_unwritten(context, call.group, &admitted, &answers);
+            count_written(context, call.group, &admitted, &answers);
             Ok(Appended(answers))
         }
         Err(error) => {
@@ -150,6 +151,26 @@ fn part_of(outcome: AppendOutcome, count: u32) -> Part {
     }
 }
 
+/// Counts what was written, for those who scale by it.
+fn count_written(context: &Context, group: GroupId, admitted: &[SubBatch], answers: &[SubAnswer]) {
+    let now = context.env.clock.elapsed();
+    let mut loads = context.loads();
+    for (sub, answer) in admitted.iter().zip(answers) {
+        let mut records = sub.records.iter();
+        for part in &answer.parts {
+            let (written, count) = match *part {
+                Part::Placed(run) => (true, run.count),
+                Part::Elsewhere { count } | Part::Refused { count } => (false, count),
+            };
+            let these = usize::try_from(count).unwrap_or(usize::MAX);
+            let bytes = records.by_ref().take(these).map(payload_bytes).sum();
+            if written {
+                loads.count((group, sub.shard), count.into(), bytes, now);
+            }
+        }
+    }
+}
+
 fn give_back_unwritten(
     context: &Context,
     group: GroupId,
@@ -206,6 +227,7 @@ mod tests {
         Record {
             partition_key: Bytes::new(),
             data: Bytes::from(vec![0; bytes]),
+            encrypted: false,
         }
     }
 

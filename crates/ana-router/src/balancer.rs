@@ -21,9 +21,9 @@ const LAG_MAX: u64 = 128;
 
 /// A group that is led here and should be led elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Displaced {
-    preferred: NodeId,
-    group: GroupId,
+pub(crate) struct Displaced {
+    pub(crate) preferred: NodeId,
+    pub(crate) group: GroupId,
 }
 
 /// Runs until the router shuts down.
@@ -70,7 +70,7 @@ fn displaced(context: &Context) -> Vec<Displaced> {
     displaced.unwrap_or_default()
 }
 
-async fn reports(context: &Context, displaced: &[Displaced]) -> BTreeMap<NodeId, Report> {
+pub(crate) async fn reports(context: &Context, displaced: &[Displaced]) -> BTreeMap<NodeId, Report> {
     let mut reports = BTreeMap::new();
     for it in displaced {
         if !reports.contains_key(&it.preferred)
@@ -83,7 +83,7 @@ async fn reports(context: &Context, displaced: &[Displaced]) -> BTreeMap<NodeId,
     reports
 }
 
-fn is_fit(context: &Context, it: Displaced, report: Option<&Report>) -> bool {
+pub(crate) fn is_fit(context: &Context, it: Displaced, report: Option<&Report>) -> bool {
     let Some(replica) = report.and_then(|it_says| it_says.replica(it.group)) else {
         return false;
     };

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use ana_state::meta::StreamState;
+use ana_types::limits::{ON_DEMAND_MIBPS_DEFAULT, SUBSCRIPTION_LIFE_MS, SUBSCRIPTION_TAKEOVER_AFTER_MS};
 use ana_types::{AccountId, NodeId, Region, Zone};
 
 /// A node as the configuration of every node lists it.
@@ -22,10 +23,34 @@ pub struct Member {
 /// Whether the limits of AWS hold per shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limits {
-    /// 1 MiB/s and 1,000 records/s in, 2 MiB/s and 5 reads/s out, account limits.
+    /// 1 MiB/s and 1,000 records/s in, 2 MiB/s, 5 reads/s and 5 iterators/s out, account limits, and the rates of the
+    /// control plane.
     Aws,
     /// None: as fast as the machines go.
     Off,
+}
+
+/// When on-demand streams split and merge their shards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OnDemandConfig {
+    /// How often loads are collected.
+    pub look_every: Duration,
+    /// Loads are averaged over this time; a shard beyond half of its capacity for that long is split.
+    pub split_after: Duration,
+    /// Neighbours with next to no load for this long are merged; peaks are remembered for as long.
+    pub merge_after: Duration,
+    /// Writes that a stream grows to at most of its own accord, MiB/s: as many shards.
+    pub mibps_max: u32,
+}
+
+impl OnDemandConfig {
+    /// As AWS does it: split within minutes, merged after a day.
+    pub const AWS: Self = Self {
+        look_every: Duration::from_secs(15),
+        split_after: Duration::from_secs(60),
+        merge_after: Duration::from_secs(24 * 3600),
+        mibps_max: ON_DEMAND_MIBPS_DEFAULT,
+    };
 }
 
 /// Settings of one router. There is no default: the program decides every field.
@@ -53,6 +78,12 @@ pub struct RouterConfig {
     pub trim_every: Duration,
     /// How often leaders look whether they stand where metadata prefers them.
     pub balance_every: Duration,
+    /// When on-demand streams follow their load.
+    pub on_demand: OnDemandConfig,
+    /// How long one subscription to a shard lasts; then it ends and the client subscribes again.
+    pub subscription_life: Duration,
+    /// How long a subscription is safe from a later one of the same consumer to the same shard.
+    pub subscription_takeover_after: Duration,
 }
 
 impl RouterConfig {
@@ -64,6 +95,11 @@ impl RouterConfig {
     pub const TRIM_EVERY: Duration = Duration::from_secs(5);
     /// Interval of the balancer.
     pub const BALANCE_EVERY: Duration = Duration::from_secs(2);
+    /// Life of a subscription.
+    pub const SUBSCRIPTION_LIFE: Duration = Duration::from_millis(SUBSCRIPTION_LIFE_MS);
+    /// Safety of a subscription.
+    pub const SUBSCRIPTION_TAKEOVER_AFTER: Duration =
+        Duration::from_millis(SUBSCRIPTION_TAKEOVER_AFTER_MS);
 
     /// How long records of a stream are served.
     pub(crate) fn retention_ms(&self, stream: &StreamState) -> u64 {

@@ -18,9 +18,12 @@ use tokio::sync::watch;
 use crate::admission::Admission;
 use crate::config::RouterConfig;
 use crate::leader::{self, Leaders, Repeat};
+use crate::load::Loads;
 use crate::messages::{CommandMeta, MetaAnswer, MetaIndex};
+use crate::rates::Rates;
 use crate::router::Answer;
 use crate::shard_map::Routes;
+use crate::subscribe::sessions::Subscriptions;
 
 /// Reads that one node serves at the same time: each may hold 10 MiB.
 const READS_AT_ONCE_MAX: usize = 48;
@@ -34,12 +37,18 @@ pub(crate) struct Context {
     pub(crate) config: RouterConfig,
     /// Rates of the shards whose leaders stand here. A plain lock: a few additions under it.
     admission: Mutex<Admission>,
+    /// What was written to the shards whose leaders stand here. A plain lock: a few additions under it.
+    loads: Mutex<Loads>,
+    /// Rates of the control plane, while this node leads the metadata. A plain lock: one addition under it.
+    rates: Mutex<Rates>,
     /// Where leaders were last seen.
     pub(crate) leaders: Leaders,
     /// Routes of streams, valid for one version of the metadata.
     pub(crate) routes: Routes,
     /// Bounds the memory of reads.
     pub(crate) reads: Semaphore,
+    /// Subscriptions served here, and leases given out here.
+    pub(crate) subscriptions: Subscriptions,
     /// All background work.
     pub(crate) tasks: Tasks,
 }
@@ -84,9 +93,12 @@ impl Context {
             peers,
             config,
             admission: Mutex::new(Admission::default()),
+            loads: Mutex::new(Loads::default()),
+            rates: Mutex::new(Rates::default()),
             leaders: Leaders::default(),
             routes: Routes::default(),
             reads: Semaphore::new(READS_AT_ONCE_MAX),
+            subscriptions: Subscriptions::default(),
             tasks: Tasks::new(),
         }
     }
@@ -120,6 +132,14 @@ impl Context {
         self.admission
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn rates(&self) -> MutexGuard<'_, Rates> {
+        self.rates.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn loads(&self) -> MutexGuard<'_, Loads> {
+        self.loads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn secret(&self) -> Option<[u8; 32]> {

@@ -1,11 +1,12 @@
-//! Carries out what takes time: creations, deletions, reshards, retention changes, the expiry of closed shards.
+//! Carries out what takes time: creations, deletions, reshards, changes of settings, the lives of consumers, the end of
+//! the account's commitment, the expiry of closed shards.
 //!
 //! It runs on every node and does something on the metadata leader alone. What is to be done stands in the metadata
 //! (`StreamState::pending`), never in memory here, so a new leader simply goes on.
 //!
 //! Must stay true:
 //! - every step is idempotent: two nodes that both believe to lead may take the same step;
-//! - one stream is worked on by one task of this node at a time, and only so many streams at once;
+//! - one stream, or consumer, is worked on by one task of this node at a time, and only so many of each at once;
 //! - a stream is removed from the metadata only after its groups have closed every shard, so that a put by an old map
 //!   can not be acknowledged after the stream is gone.
 
@@ -16,84 +17,130 @@ use std::time::Duration;
 use ana_env::time::{interval, sleep};
 use ana_raft::Group;
 use ana_state::MetaCommand;
-use ana_state::meta::{PendingKind, StreamState};
+use ana_state::meta::{PendingKind, Reshard, StreamState};
 use ana_state::shard::{ShardCommand, ShardSpec};
 use ana_types::{GroupId, NodeId, ShardIndex, StreamKey, StreamStatus};
 
 use crate::clocks::agreed_now_ms;
+use crate::consumers::{self, Change};
 use crate::context::{Changes, Context, Deadline};
 use crate::leader::{Repeat, at_leader};
 use crate::membership::founding_voters;
 use crate::messages::{Seal, Sealed};
 use crate::reshard::{self, Plan};
 use crate::router::Answer;
+use crate::settings;
 
-/// Streams worked on at the same time.
-const STREAMS_AT_ONCE_MAX: usize = 32;
+/// Streams worked on at the same time, and consumers.
+const AT_ONCE_MAX: usize = 32;
 /// The driver looks at the metadata when it changes, and this often to try again what failed.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long one attempt at the steps of a stream may take.
 const ATTEMPT_WITHIN: Duration = Duration::from_secs(10);
 
-/// Streams that a task of this node works on.
-#[derive(Debug, Clone, Default)]
-struct Busy {
-    streams: Arc<Mutex<BTreeSet<StreamKey>>>,
+/// What tasks of this node work on: streams, or consumers.
+#[derive(Debug, Clone)]
+struct Busy<K: Ord> {
+    taken: Arc<Mutex<BTreeSet<K>>>,
 }
 
-impl Busy {
-    fn lock(&self) -> MutexGuard<'_, BTreeSet<StreamKey>> {
-        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+impl<K: Ord + Clone> Busy<K> {
+    fn new() -> Self {
+        Self {
+            taken: Arc::default(),
+        }
     }
 
-    /// Takes a stream; none when it is taken or too many are.
-    fn take(&self, key: StreamKey) -> Option<Taken> {
-        let mut streams = self.lock();
-        let free = streams.len() < STREAMS_AT_ONCE_MAX && streams.insert(key);
-        drop(streams);
+    /// Takes one; none when it is taken or too many are.
+    fn take(&self, key: &K) -> Option<Taken<K>> {
+        let mut taken = lock(&self.taken);
+        let free = taken.len() < AT_ONCE_MAX && taken.insert(key.clone());
+        drop(taken);
         free.then(|| Taken {
-            busy: self.clone(),
-            key,
+            taken: Arc::clone(&self.taken),
+            key: key.clone(),
         })
     }
 }
 
-/// Gives the stream back when the task ends, however it ends.
-#[derive(Debug)]
-struct Taken {
-    busy: Busy,
-    key: StreamKey,
+fn lock<K: Ord>(taken: &Mutex<BTreeSet<K>>) -> MutexGuard<'_, BTreeSet<K>> {
+    taken.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Drop for Taken {
+/// Gives it back when the task ends, however it ends.
+#[derive(Debug)]
+struct Taken<K: Ord> {
+    taken: Arc<Mutex<BTreeSet<K>>>,
+    key: K,
+}
+
+impl<K: Ord> Drop for Taken<K> {
     fn drop(&mut self) {
-        self.busy.lock().remove(&self.key);
+        lock(&self.taken).remove(&self.key);
     }
 }
 
 /// Runs until the router shuts down.
 #[expect(clippy::infinite_loop, reason = "it ends with the router's tasks")]
 pub(crate) async fn run(context: Arc<Context>) {
-    let busy = Busy::default();
+    let (streams, consumers) = (Busy::new(), Busy::new());
     let mut changes = Changes::default();
     loop {
         context.next_look(&mut changes, LOOK_EVERY).await;
         if let Some(meta) = context.meta().ok().filter(Group::is_leader) {
-            start_tasks(&context, &meta, &busy);
+            start_tasks(&context, &meta, &streams);
+            start_consumer_tasks(&context, &meta, &consumers);
+            if let Err(error) = settings::end_commitment(&context).await {
+                tracing::info!(%error, "the end of the commitment waits");
+            }
         }
     }
 }
 
-fn start_tasks(context: &Arc<Context>, meta: &Group, busy: &Busy) {
+fn start_consumer_tasks(context: &Arc<Context>, meta: &Group, busy: &Busy<Change>) {
+    let pending: Vec<Change> =
+        meta.meta(|meta| meta.streams().values().flat_map(consumers::changes).collect());
+    for change in pending {
+        let Some(taken) = busy.take(&change) else {
+            continue;
+        };
+        let task = Arc::clone(context);
+        context.tasks.spawn(async move {
+            if let Err(error) = drive_consumer(&task, change).await {
+                tracing::info!(consumer = ?taken.key, %error, "a change of a consumer waits");
+                // As with streams: without a pause a failing step would spin.
+                sleep(LOOK_EVERY).await;
+            }
+            drop(taken);
+        });
+    }
+}
+
+/// Ends the status that a consumer shows, once it was shown long enough.
+async fn drive_consumer(context: &Context, change: Change) -> Answer<()> {
+    let Some(shown) = change.shown(context)? else {
+        return Ok(());
+    };
+    let (status, since_ms) = shown;
+    show_status(context, since_ms).await;
+    if change.shown(context)? != Some(shown) {
+        // Something else became pending; the next look takes it.
+        return Ok(());
+    }
+    let deadline = Deadline::after(ATTEMPT_WITHIN);
+    change.finish(context, status, deadline).await
+}
+
+fn start_tasks(context: &Arc<Context>, meta: &Group, busy: &Busy<StreamKey>) {
     let pending: Vec<StreamKey> = meta.meta(|meta| {
         meta.streams()
             .values()
-            .filter(|it| it.pending.is_some())
+            .filter(|it| it.is_changing())
             .map(|it| it.key)
             .collect()
     });
     for key in pending {
-        let Some(taken) = busy.take(key) else {
+        let Some(taken) = busy.take(&key) else {
             continue;
         };
         let task = Arc::clone(context);
@@ -113,19 +160,35 @@ fn start_tasks(context: &Arc<Context>, meta: &Group, busy: &Busy) {
 enum Job {
     Create(BTreeMap<GroupId, Vec<ShardSpec>>),
     Delete(Vec<GroupId>),
-    Retention,
+    Update,
     Reshard(Plan),
 }
 
-fn job(stream: &StreamState) -> Option<(Job, u64)> {
+/// Which of the jobs of a stream this is: when the look after a job shows another one, there was progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Mark {
+    since_ms: u64,
+    step: Option<ShardIndex>,
+}
+
+fn job(stream: &StreamState) -> Option<(Job, Mark)> {
+    let reshard = stream.reshard();
+    let step = reshard.and_then(Reshard::first_child);
+    if stream.scaling.step.is_some() {
+        // Of its own accord: no status shows it, so none is waited for; whatever is pending comes after it.
+        let since_ms = 0;
+        return Some((Job::Reshard(Plan::of(stream)?), Mark { since_ms, step }));
+    }
     let pending = stream.pending.as_ref()?;
     let job = match &pending.kind {
         PendingKind::Create => Job::Create(first_shards(stream)),
         PendingKind::Delete => Job::Delete(stream.groups.clone()),
-        PendingKind::Retention => Job::Retention,
-        PendingKind::Reshard(_) => Job::Reshard(Plan::of(stream)?),
+        PendingKind::Retention | PendingKind::Setting | PendingKind::Mode => Job::Update,
+        PendingKind::Resize(resize) if resize.step.is_none() => Job::Update,
+        PendingKind::Reshard(_) | PendingKind::Resize(_) => Job::Reshard(Plan::of(stream)?),
     };
-    Some((job, pending.since_ms))
+    let since_ms = pending.since_ms;
+    Some((job, Mark { since_ms, step }))
 }
 
 fn first_shards(stream: &StreamState) -> BTreeMap<GroupId, Vec<ShardSpec>> {
@@ -141,11 +204,17 @@ fn first_shards(stream: &StreamState) -> BTreeMap<GroupId, Vec<ShardSpec>> {
     by_group
 }
 
-/// Takes all steps of what is pending on one stream.
+/// Takes all steps of what is pending on one stream. A resize is many: each begins where the one before ended.
 async fn drive(context: &Context, key: StreamKey) -> Answer<()> {
+    while drive_one(context, key).await? {}
+    Ok(())
+}
+
+/// Does one job; says whether there is another one after it.
+async fn drive_one(context: &Context, key: StreamKey) -> Answer<bool> {
     let look = |context: &Context| context.look(|meta| meta.stream_by_key(key).and_then(job));
-    let Some((first, since_ms)) = look(context)? else {
-        return Ok(());
+    let Some((first, mark)) = look(context)? else {
+        return Ok(false);
     };
     // A creation is prepared while CREATING is shown; everything else begins when its status was shown long enough.
     if let Job::Create(groups) = &first {
@@ -154,22 +223,23 @@ async fn drive(context: &Context, key: StreamKey) -> Answer<()> {
             reshard::open(context, *group, shards.clone(), deadline).await?;
         }
     }
-    show_status(context, since_ms).await;
-    let Some((job, since_ms_now)) = look(context)? else {
-        return Ok(());
+    show_status(context, mark.since_ms).await;
+    let Some((job, mark_now)) = look(context)? else {
+        return Ok(false);
     };
-    if since_ms_now != since_ms {
-        // Something else became pending; the next look takes it.
-        return Ok(());
+    if mark_now != mark {
+        // Something else became pending.
+        return Ok(true);
     }
-    finish(context, key, job, Deadline::after(ATTEMPT_WITHIN)).await
+    finish(context, key, job, Deadline::after(ATTEMPT_WITHIN)).await?;
+    Ok(look(context)?.is_some_and(|(_, next)| next != mark))
 }
 
 async fn finish(context: &Context, key: StreamKey, job: Job, deadline: Deadline) -> Answer<()> {
     let now_ms = context.now_ms();
     let last = match job {
         Job::Create(_) => MetaCommand::ActivateStream { key, now_ms },
-        Job::Retention => MetaCommand::FinishUpdate { key },
+        Job::Update => MetaCommand::FinishUpdate { key },
         Job::Reshard(plan) => return reshard::drive(context, &plan, deadline).await,
         Job::Delete(groups) => {
             for group in groups {

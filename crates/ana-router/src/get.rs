@@ -8,8 +8,8 @@ use std::time::Duration;
 use ana_state::Metadata;
 use ana_types::limits::{GET_RECORDS_BYTES_MAX, GET_RECORDS_LIMIT_MAX};
 use ana_types::{
-    GroupId, KinesisError, SequenceNumber, ShardIndex, StoredRecord, StreamKey, StreamName,
-    StreamStatus,
+    GroupId, KinesisError, Position, Record, SequenceNumber, ShardIndex, StoredRecord, StreamKey,
+    StreamName, StreamStatus,
 };
 
 use crate::context::{Context, Deadline};
@@ -131,22 +131,7 @@ async fn answer(
     } else {
         Vec::new()
     };
-    let records = facts
-        .places
-        .into_iter()
-        .zip(records)
-        .map(|((position, arrival_ms), record)| StoredRecord {
-            sequence: SequenceNumber {
-                created_s: facts.created_s,
-                shard: request.shard,
-                position,
-                time_s: arrival_ms / 1000,
-            },
-            arrival_ms,
-            partition_key: record.partition_key,
-            data: record.data,
-        })
-        .collect();
+    let records = stored(request.shard, facts.created_s, facts.places, records);
     // Without children the end is not told: the stream is being deleted, or the reshard is not committed yet.
     let next = if children.is_empty() {
         Some(facts.next)
@@ -161,8 +146,32 @@ async fn answer(
     })
 }
 
+/// The records of an answer, with their numbers.
+pub(crate) fn stored(
+    shard: ShardIndex,
+    created_s: u64,
+    places: Vec<(Position, u64)>,
+    records: Vec<Record>,
+) -> Vec<StoredRecord> {
+    let placed = places.into_iter().zip(records);
+    placed
+        .map(|((position, arrival_ms), record)| StoredRecord {
+            sequence: SequenceNumber {
+                created_s,
+                shard,
+                position,
+                time_s: arrival_ms / 1000,
+            },
+            arrival_ms,
+            partition_key: record.partition_key,
+            data: record.data,
+            encrypted: record.encrypted,
+        })
+        .collect()
+}
+
 /// Whether listings show the end of a closed shard: true, false when they never will, none when not yet.
-fn end_is_told(meta: &Metadata, stream: StreamKey, shard: ShardIndex) -> Option<bool> {
+pub(crate) fn end_is_told(meta: &Metadata, stream: StreamKey, shard: ShardIndex) -> Option<bool> {
     let Some(stream) = meta.stream_by_key(stream) else {
         return Some(false);
     };

@@ -1,14 +1,15 @@
 //! GetShardIterator: from what the client says to a position.
 //!
 //! Must stay true: the checks come in AWS's order: shard id, stream, shard, members that go together, the sequence
-//! number or the time.
+//! number or the time; and then the rate of new iterators, which the leader of the shard keeps.
 
 use ana_types::{
     IteratorKind, KinesisError, Position, SequenceError, SequenceNumber, ShardIndex, ShardInfo,
     StreamKey, StreamName, StreamStatus,
 };
 
-use crate::context::Context;
+use crate::config::Limits;
+use crate::context::{Context, Deadline};
 use crate::leader::{Repeat, at_leader};
 use crate::messages::{Found, Seek, SeekTarget};
 use crate::ops::{GetIterator, IteratorPosition};
@@ -17,7 +18,25 @@ use crate::shard_map;
 
 /// GetShardIterator.
 pub(crate) async fn get(context: &Context, request: GetIterator) -> Answer<IteratorPosition> {
-    let deadline = context.deadline();
+    let counted = context.config.limits == Limits::Aws;
+    find(context, &request, counted, context.deadline()).await
+}
+
+/// The position that a request means, also where it is not for an iterator.
+pub(crate) async fn locate(
+    context: &Context,
+    request: &GetIterator,
+    deadline: Deadline,
+) -> Answer<IteratorPosition> {
+    find(context, request, false, deadline).await
+}
+
+async fn find(
+    context: &Context,
+    request: &GetIterator,
+    counted: bool,
+    deadline: Deadline,
+) -> Answer<IteratorPosition> {
     let name = shard_map::resolve(&context.config, &request.stream)?;
     let shard = ShardIndex::parse_lenient(&request.shard_id).ok_or_else(|| {
         KinesisError::ShardIdUnparsable {
@@ -41,25 +60,28 @@ pub(crate) async fn get(context: &Context, request: GetIterator) -> Answer<Itera
             stream: name,
         });
     };
-    let position = match start(&request, &info, &name, context.now_ms())? {
-        Start::At(position) => position,
-        Start::Seek(target) => {
-            let seek = Seek {
-                group: info.group,
-                shard,
-                target,
-            };
-            let found = at_leader(context, info.group, &seek, Repeat::Safe, deadline).await?;
-            let Found(Some(position)) = found else {
-                return Err(KinesisError::ShardDoesNotExist {
-                    shard,
-                    stream: name,
-                });
-            };
-            position
-        }
+    let target = match start(request, &info, &name, context.now_ms())? {
+        Start::At(position) if !counted => return Ok(position_of(stream, shard, position)),
+        Start::At(position) => SeekTarget::Given(position),
+        Start::Seek(target) => target,
     };
-    Ok(position_of(stream, shard, position))
+    let seek = Seek {
+        group: info.group,
+        shard,
+        target,
+        counted,
+    };
+    match at_leader(context, info.group, &seek, Repeat::Safe, deadline).await? {
+        Found::At(position) => Ok(position_of(stream, shard, position)),
+        Found::NoShard => Err(KinesisError::ShardDoesNotExist {
+            shard,
+            stream: name,
+        }),
+        Found::Throttled => Err(KinesisError::Throughput {
+            shard,
+            stream: name,
+        }),
+    }
 }
 
 fn position_of(stream: StreamKey, shard: ShardIndex, position: Position) -> IteratorPosition {

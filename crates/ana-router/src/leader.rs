@@ -157,7 +157,7 @@ pub(crate) async fn at_leader<W: Work>(
 }
 
 /// Leaders we have reason to believe in, best first.
-fn known(context: &Context, group: GroupId) -> [Option<NodeId>; 2] {
+pub(crate) fn known(context: &Context, group: GroupId) -> [Option<NodeId>; 2] {
     let local = context
         .groups
         .get(group)

@@ -2,7 +2,8 @@
 //! background work that makes the cluster be what its metadata says.
 //!
 //! The path of a put: `router` -> `put` -> `shard_map` -> `leader` -> (`forward` -> the peer's `server`) -> `append`
-//! -> `admission` -> `ana-raft`. The path of a get: `router` -> `get` -> `leader` -> `server` -> `read`.
+//! -> `admission` -> `ana-raft`. The path of a get: `router` -> `get` -> `leader` -> `server` -> `read`. The path of a
+//! subscription: `router` -> `subscribe` -> `subscribe/sources` -> `subscribe/follow` -> `read`.
 //!
 //! Must stay true: nothing here knows HTTP, AWS's names of errors, or sealed tokens.
 
@@ -12,11 +13,16 @@ pub mod router;
 
 mod put;
 mod get;
+mod subscribe;
 mod iterators;
 mod streams;
 mod list_shards;
 mod tags;
+mod consumers;
+mod settings;
+mod policies;
 mod reshard;
+mod scaling;
 
 mod context;
 mod shard_map;
@@ -29,15 +35,21 @@ mod server;
 mod append;
 mod read;
 mod admission;
+mod load;
+mod rates;
+mod bucket;
 
 mod start;
 mod membership;
 mod reconcile;
 mod driver;
+mod scaler;
 mod balancer;
+mod hand_over;
 mod clocks;
 mod trimmer;
 pub mod status;
 
-pub use config::{Limits, Member, RouterConfig};
+pub use config::{Limits, Member, OnDemandConfig, RouterConfig};
 pub use router::{Answer, Router};
+pub use subscribe::Subscription;

@@ -13,9 +13,21 @@ use ana_types::{KinesisError, ShardFilterKind, ShardIndex, ShardInfo, StreamName
 
 use crate::context::Context;
 use crate::ops::{CheckedFilter, ListShards, ShardFilter, ShardListPosition, ShardPage};
+use crate::rates::{self, Rated};
 use crate::router::Answer;
 use crate::shard_map;
 use crate::streams::page_size;
+
+/// Counts a call of ListShards on the rate of its stream, however it is named.
+pub(crate) async fn count(context: &Context, request: &ListShards) -> Answer<()> {
+    let Some(position) = &request.position else {
+        return rates::stream(context, Rated::ListShards, &request.stream).await;
+    };
+    match context.stream_name(position.stream) {
+        Some(name) => rates::named(context, Rated::ListShards, name).await,
+        None => Ok(()),
+    }
+}
 
 /// ListShards.
 pub(crate) async fn list(context: &Context, request: ListShards) -> Answer<ShardPage> {

@@ -136,7 +136,8 @@ fn member(member: &Member) -> MetaMember {
 async fn propose(context: &Context, command: MetaCommand) {
     match context.command_again(command, context.deadline()).await {
         Ok(MetaReply::Refused(why)) => tracing::error!(%why, "this node is refused"),
-        Ok(MetaReply::Done | MetaReply::Stream(_)) => {}
+        // Registering has nothing else to tell.
+        Ok(_) => {}
         Err(error) => tracing::info!(%error, "the cluster could not be told of this node yet"),
     }
 }

@@ -9,16 +9,17 @@ use ana_raft::SubBatch;
 use ana_state::shard::{ChildSpec, ShardOutcome};
 use ana_state::{MetaCommand, MetaOutcome, ShardCommand};
 use ana_types::record::codec;
-use ana_types::{GroupId, Position, Record, ShardIndex};
+use ana_types::{GroupId, NodeId, Position, Record, ShardIndex};
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Decline, Malformed};
+use crate::load::Totals;
 use crate::status::Report;
 
 /// Messages without records: a command with 200 tags of the longest kind stays far below.
-const SMALL_BYTES_MAX: usize = 1 << 20;
+pub(crate) const SMALL_BYTES_MAX: usize = 1 << 20;
 /// Messages with records: 10 MiB of records, their headers, and ours.
 const RECORDS_BYTES_MAX: usize = 12 << 20;
 /// Bytes before the postcard header of a message with records.
@@ -116,6 +117,12 @@ macro_rules! question {
         }
     };
 }
+
+mod rates;
+mod subscriptions;
+
+pub(crate) use rates::{Spend, Spent};
+pub(crate) use subscriptions::{Claim, Follow, Renew, Renewal, Renewed};
 
 /// Append records to shards of one group.
 #[derive(Debug, Clone)]
@@ -331,6 +338,8 @@ pub(crate) struct Seek {
     pub(crate) shard: ShardIndex,
     /// Which position.
     pub(crate) target: SeekTarget,
+    /// For an iterator, whose number in a second is limited.
+    pub(crate) counted: bool,
 }
 
 /// Which position is sought.
@@ -340,11 +349,20 @@ pub(crate) enum SeekTarget {
     Latest,
     /// The first record that arrived at or after this time, milliseconds.
     AtTime(u64),
+    /// This one: it is known, and the question is only whether an iterator may be given out.
+    Given(Position),
 }
 
-/// The position sought; none when the group has no such shard.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(crate) struct Found(pub(crate) Option<Position>);
+/// The position sought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Found {
+    /// There.
+    At(Position),
+    /// The group has no such shard.
+    NoShard,
+    /// The shard's rate of new iterators is used up.
+    Throttled,
+}
 
 /// Propose a command to the metadata group.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -393,6 +411,22 @@ pub(crate) struct Sealed;
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct AskReport;
 
+/// Tell what was written to the open shards of a group, as its leader.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct AskLoads {
+    /// The group.
+    pub(crate) group: GroupId,
+}
+
+/// What was written to the open shards of a group since the node leads it, at least.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct GroupLoads {
+    /// Who counted.
+    pub(crate) node: NodeId,
+    /// Each open shard.
+    pub(crate) shards: Vec<(ShardIndex, Totals)>,
+}
+
 /// Tell the time of day.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct AskTime;
@@ -422,6 +456,8 @@ postcard_body!(
     Report,
     AskTime,
     TimeOfDay,
+    AskLoads,
+    GroupLoads,
 );
 question!(Append, 1, RECORDS_BYTES_MAX, Appended);
 question!(Read, 2, RECORDS_BYTES_MAX, Reading);
@@ -432,6 +468,7 @@ question!(CommandShards, 6, SMALL_BYTES_MAX, ShardsAnswer);
 question!(Seal, 7, SMALL_BYTES_MAX, Sealed);
 question!(AskReport, 8, SMALL_BYTES_MAX, Report);
 question!(AskTime, 9, SMALL_BYTES_MAX, TimeOfDay);
+question!(AskLoads, 10, SMALL_BYTES_MAX, GroupLoads);
 
 #[cfg(test)]
 #[path = "messages/messages_test.rs"]

@@ -8,15 +8,33 @@
 //! - an answer carries all facts of the reply, so that the caller never asks a second time for one request;
 //! - sealed tokens are the caller's: this crate hands out and takes back positions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ana_types::{
-    HashRange, Position, SequenceNumber, ShardIndex, ShardInfo, StoredRecord, StreamKey,
-    StreamMode, StreamName, StreamStatus,
+    HashRange, Position, SequenceNumber, ShardIndex, ShardInfo, ShardLevelMetric, StoredRecord,
+    StreamKey, StreamMode, StreamName, StreamStatus,
 };
 pub use ana_types::{IteratorKind, ShardFilterKind};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+
+mod consumers;
+mod scaling;
+mod settings;
+mod subscribe;
+
+pub use consumers::{
+    ConsumerListPosition, ConsumerPage, ConsumerRef, ConsumerView, ListConsumers, RegisterConsumer,
+};
+pub use scaling::{
+    ShardCountChange, UpdateShardCount, UpdateStreamMode, UpdateWarmThroughput, WarmThroughput,
+    WarmThroughputChange,
+};
+pub use settings::{
+    CommitmentView, MonitoringChange, PutResourcePolicy, SetEncryption, SetMaxRecord, SetMonitoring,
+    TagResource, UntagResource,
+};
+pub use subscribe::{Subscribe, SubscriptionEvent};
 
 /// How a request names its stream: by name, by ARN, or by both when they agree.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,6 +68,8 @@ pub struct CreateStream {
     pub tags: BTreeMap<String, String>,
     /// Largest record in KiB (data and partition key); 1024 when absent.
     pub max_record_kib: Option<u32>,
+    /// Warm throughput of an on-demand stream, MiB/s.
+    pub warm_throughput_mibps: Option<u32>,
 }
 
 /// Deletes a stream.
@@ -57,7 +77,7 @@ pub struct CreateStream {
 pub struct DeleteStream {
     /// Which one.
     pub stream: StreamRef,
-    /// Deregister consumers first (there are none yet; kept so that the machine decides).
+    /// Registered consumers are to go too; without it they keep the stream.
     pub enforce_consumer_deletion: bool,
 }
 
@@ -93,6 +113,10 @@ pub struct StreamView {
     pub retention_hours: u32,
     /// Creation, milliseconds since 1970.
     pub created_ms: u64,
+    /// Metrics switched on shard by shard.
+    pub shard_level_metrics: BTreeSet<ShardLevelMetric>,
+    /// The key the client named, while encryption is on.
+    pub encryption_key: Option<String>,
 }
 
 /// What DescribeStreamSummary tells.
@@ -114,10 +138,16 @@ pub struct StreamSummary {
     pub created_ms: u64,
     /// Shards that take writes.
     pub open_shards: u32,
-    /// Registered consumers (none yet).
+    /// Registered consumers, but for those on their way out.
     pub consumers: u32,
+    /// Metrics switched on shard by shard.
+    pub shard_level_metrics: BTreeSet<ShardLevelMetric>,
+    /// The key the client named, while encryption is on.
+    pub encryption_key: Option<String>,
     /// Largest record, KiB.
     pub max_record_kib: u32,
+    /// Warm throughput, when the stream has one.
+    pub warm_throughput: Option<WarmThroughput>,
 }
 
 /// What DescribeLimits tells.
@@ -269,6 +299,8 @@ pub struct Placed {
     pub shard: ShardIndex,
     /// Its sequence number.
     pub sequence: SequenceNumber,
+    /// Whether it was put under the stream's encryption; whoever reads it is told the same.
+    pub encrypted: bool,
 }
 
 /// Why one record of PutRecords was not acknowledged.

@@ -28,11 +28,7 @@ use crate::shard_map::{self, Route};
 /// PutRecord.
 pub(crate) async fn put_record(context: &Context, request: PutRecord) -> Answer<Placed> {
     let deadline = context.deadline();
-    let name = shard_map::resolve(&context.config, &request.stream)?;
-    let route = shard_map::route(context, &name, deadline).await?;
-    let key = hash_key(&request.entry)?;
-    check_ordering(request.ordering.as_deref(), &name, context.now_ms())?;
-    let batch = Batch::new(&route, vec![(key, request.entry)])?;
+    let Checked { name, route, batch } = check_record(context, request, deadline).await?;
     let (fates, gone) = batch.carry_out(context, route, deadline).await?;
     match fates.into_iter().next() {
         Some(Fate::Placed(placed)) => Ok(placed),
@@ -50,14 +46,7 @@ pub(crate) async fn put_record(context: &Context, request: PutRecord) -> Answer<
 /// PutRecords.
 pub(crate) async fn put_records(context: &Context, request: PutRecords) -> Answer<PutResults> {
     let deadline = context.deadline();
-    let name = shard_map::resolve(&context.config, &request.stream)?;
-    let route = shard_map::route(context, &name, deadline).await?;
-    let keys = request
-        .entries
-        .iter()
-        .map(hash_key)
-        .collect::<Answer<Vec<_>>>()?;
-    let batch = Batch::new(&route, keys.into_iter().zip(request.entries))?;
+    let Checked { name, route, batch } = check_records(context, request, deadline).await?;
     let (fates, gone) = batch.carry_out(context, route, deadline).await?;
     if !fates.is_empty() && fates.iter().all(|fate| matches!(fate, Fate::Waiting)) {
         return Err(gone.unwrap_or_else(not_done));
@@ -66,6 +55,76 @@ pub(crate) async fn put_records(context: &Context, request: PutRecords) -> Answe
         .into_iter()
         .map(|fate| fate.into_result(&name))
         .collect())
+}
+
+/// A request that has passed every check that needs no leader: stream, keys, numbers and sizes.
+#[derive(Debug)]
+struct Checked {
+    name: StreamName,
+    route: Arc<Route>,
+    batch: Batch,
+}
+
+/// A dry run of PutRecord: what it judges before it writes. The shard's rate is not touched.
+pub(crate) async fn would_put_record(context: &Context, request: PutRecord) -> Answer<()> {
+    let deadline = context.deadline();
+    check_record(context, request, deadline).await.map(drop)
+}
+
+/// A dry run of PutRecords: what it judges before it writes. The shards' rates are not touched.
+pub(crate) async fn would_put_records(context: &Context, request: PutRecords) -> Answer<()> {
+    let deadline = context.deadline();
+    check_records(context, request, deadline).await.map(drop)
+}
+
+async fn check_record(
+    context: &Context,
+    request: PutRecord,
+    deadline: Deadline,
+) -> Answer<Checked> {
+    let name = shard_map::resolve(&context.config, &request.stream)?;
+    let entry = std::slice::from_ref(&request.entry);
+    let route = route_of(context, &name, entry, deadline).await?;
+    let key = hash_key(&request.entry)?;
+    check_ordering(request.ordering.as_deref(), &name, context.now_ms())?;
+    let batch = Batch::new(&route, vec![(key, request.entry)])?;
+    Ok(Checked { name, route, batch })
+}
+
+async fn check_records(
+    context: &Context,
+    request: PutRecords,
+    deadline: Deadline,
+) -> Answer<Checked> {
+    let name = shard_map::resolve(&context.config, &request.stream)?;
+    let route = route_of(context, &name, &request.entries, deadline).await?;
+    let keys = request
+        .entries
+        .iter()
+        .map(hash_key)
+        .collect::<Answer<Vec<_>>>()?;
+    let batch = Batch::new(&route, keys.into_iter().zip(request.entries))?;
+    Ok(Checked { name, route, batch })
+}
+
+/// The route of a stream; looked for again after a barrier when a record is greater than it allows: the limit may have
+/// been raised at another node a moment ago.
+async fn route_of(
+    context: &Context,
+    name: &StreamName,
+    entries: &[PutEntry],
+    deadline: Deadline,
+) -> Answer<Arc<Route>> {
+    let route = shard_map::route(context, name, deadline).await?;
+    let fits = |entry: &PutEntry| {
+        let bytes = entry.partition_key.len().saturating_add(entry.data.len());
+        u64::try_from(bytes).is_ok_and(|bytes| bytes <= route.record_bytes_max)
+    };
+    if entries.iter().all(fits) {
+        return Ok(route);
+    }
+    context.barrier(deadline).await?;
+    shard_map::route(context, name, deadline).await
 }
 
 fn not_done() -> KinesisError {
@@ -125,6 +184,9 @@ impl Fate {
 struct Batch {
     records: Vec<(HashKey, Record)>,
     fates: Vec<Fate>,
+    /// The stream's encryption by the route the request began with: what its records are marked with, and what
+    /// is answered.
+    encrypted: bool,
 }
 
 /// Which records (by their place in the request) go to which shards of one group.
@@ -134,7 +196,7 @@ impl Batch {
     fn new(route: &Route, entries: impl IntoIterator<Item = (HashKey, PutEntry)>) -> Answer<Self> {
         let records: Vec<_> = entries
             .into_iter()
-            .map(|(key, it)| (key, to_record(it)))
+            .map(|(key, it)| (key, to_record(it, route.encrypted)))
             .collect();
         let size = |record: &Record| u64::try_from(record.payload_bytes()).unwrap_or(u64::MAX);
         let limit = route.record_bytes_max;
@@ -159,7 +221,12 @@ impl Batch {
             });
         }
         let fates = vec![Fate::Waiting; records.len()];
-        Ok(Self { records, fates })
+        let encrypted = route.encrypted;
+        Ok(Self {
+            records,
+            fates,
+            encrypted,
+        })
     }
 
     /// Sends until nothing waits, nothing more can be done, or the deadline; the error says that the stream is gone.
@@ -259,7 +326,11 @@ impl Batch {
     fn settle_shard(&mut self, shard: ShardIndex, places: &[usize], sub: &SubAnswer) -> bool {
         let throttled =
             |i: usize| u32::try_from(i).is_ok_and(|i| sub.throttled.binary_search(&i).is_ok());
-        let mut fates = sub.parts.iter().flat_map(|part| fates_of(shard, part));
+        let encrypted = self.encrypted;
+        let mut fates = sub
+            .parts
+            .iter()
+            .flat_map(|part| fates_of(shard, part, encrypted));
         let mut moved = false;
         for (i, place) in places.iter().enumerate() {
             // A record that the answer does not speak of may have been written.
@@ -286,7 +357,11 @@ impl Batch {
 }
 
 /// The fates that one part of an answer means, one per record.
-fn fates_of(shard: ShardIndex, part: &Part) -> impl Iterator<Item = Fate> + use<> {
+fn fates_of(
+    shard: ShardIndex,
+    part: &Part,
+    encrypted: bool,
+) -> impl Iterator<Item = Fate> + use<> {
     let part = *part;
     let count = match part {
         Part::Placed(Run { count, .. }) | Part::Elsewhere { count } | Part::Refused { count } => {
@@ -303,7 +378,11 @@ fn fates_of(shard: ShardIndex, part: &Part) -> impl Iterator<Item = Fate> + use<
                 position,
                 time_s,
             };
-            Fate::Placed(Placed { shard, sequence })
+            Fate::Placed(Placed {
+                shard,
+                sequence,
+                encrypted,
+            })
         }
         Part::Elsewhere { .. } => Fate::Waiting,
         // Not written, but sending it again would be refused again: the client hears of a failure.
@@ -311,10 +390,11 @@ fn fates_of(shard: ShardIndex, part: &Part) -> impl Iterator<Item = Fate> + use<
     })
 }
 
-fn to_record(entry: PutEntry) -> Record {
+fn to_record(entry: PutEntry, encrypted: bool) -> Record {
     Record {
         partition_key: Bytes::from(entry.partition_key),
         data: entry.data,
+        encrypted,
     }
 }
 

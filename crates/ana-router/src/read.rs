@@ -62,22 +62,45 @@ pub(crate) async fn read(context: &Context, call: &Read) -> Result<Reading, Decl
 /// Finds a position, as the leader.
 pub(crate) async fn seek(context: &Context, call: &Seek) -> Result<Found, Decline> {
     let group = replica(context, call.group)?;
+    if call.counted && !admit_iterator(context, &group, call)? {
+        return Ok(Found::Throttled);
+    }
+    if let SeekTarget::Given(position) = call.target {
+        return Ok(Found::At(position));
+    }
     group.read_barrier().await?;
     let Some((state, _window)) = look(&group, call.shard) else {
-        return Ok(Found(None));
+        return Ok(Found::NoShard);
     };
     let latest = after_last(&state);
     let position = match call.target {
+        SeekTarget::Given(position) => position,
         SeekTarget::Latest => latest,
         SeekTarget::AtTime(time_ms) => first_at_or_after(&group, call.shard, &state, time_ms)
             .await?
             .unwrap_or(latest),
     };
-    Ok(Found(Some(position)))
+    Ok(Found::At(position))
+}
+
+/// Whether one more iterator of a shard may be given out. The rate is one of open shards: readers that walk through the
+/// closed ones to catch up are not held up.
+fn admit_iterator(context: &Context, group: &Group, call: &Seek) -> Result<bool, Decline> {
+    if !group.is_leader() {
+        return Err(Decline::NotLeader {
+            leader: group.leader(),
+        });
+    }
+    let is_open = group.shards(|set| set.shard(call.shard).is_some_and(ShardState::is_open));
+    let now = context.env.clock.elapsed();
+    Ok(!is_open
+        || context
+            .admission()
+            .admit_iterator((call.group, call.shard), now))
 }
 
 /// One past the last record.
-fn after_last(state: &ShardState) -> Position {
+pub(crate) fn after_last(state: &ShardState) -> Position {
     if state.records == 0 {
         Position::START
     } else {
@@ -121,7 +144,9 @@ async fn first_at_or_after(
     Ok(found.map(|index| Position::new(index, 0)))
 }
 
-async fn collect(
+/// What there is of a shard from a position on, as this replica has it; none when it has no such shard. Needs no
+/// leader, and holds as much memory as the answer: the caller has a permit.
+pub(crate) async fn collect(
     context: &Context,
     group: &Group,
     call: &Read,

@@ -238,6 +238,7 @@ async fn delete(context: &Context, memory: &mut Memory) {
     }
     context.leaders.keep(|group| !gone.contains(&group));
     context.admission().keep(|group| !gone.contains(&group));
+    context.loads().keep(|group| !gone.contains(&group));
 }
 
 /// Groups with a directory on this node's disk.

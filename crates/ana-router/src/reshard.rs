@@ -11,7 +11,7 @@
 //! nothing; where the metadata stands decides which step is next.
 //!
 //! Danger: between the first step and the second, puts to the parents wait in their routers. So the time that
-//! UPDATING is shown is spent before the first step, not here.
+//! UPDATING is shown, and the start of a group that is new, are spent before the first step.
 
 use std::collections::BTreeMap;
 
@@ -128,6 +128,11 @@ impl Plan {
 pub(crate) async fn drive(context: &Context, plan: &Plan, deadline: Deadline) -> Answer<()> {
     let mut closed = plan.reshard.closed.clone();
     if closed.is_none() {
+        if !plan.is_local() {
+            // The group may be new: writes must not wait for its first election.
+            let nothing = ShardCommand::Expire { shards: Vec::new() };
+            command_group(context, plan.reshard.group, nothing, deadline).await?;
+        }
         let parents = close_parents(context, plan, deadline).await?;
         let parents_closed = MetaCommand::ParentsClosed {
             key: plan.key,

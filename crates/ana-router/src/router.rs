@@ -9,6 +9,7 @@
 //!
 //! Danger: `Router` is cheap to clone; the background tasks end with [`Router::shutdown`], not with the last clone.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ana_env::Env;
@@ -18,8 +19,12 @@ use ana_types::{GroupId, KinesisError, NodeId, StreamKey, StreamName};
 use crate::config::RouterConfig;
 use crate::context::Context;
 use crate::ops;
+use crate::rates::{self, Rated};
 use crate::status::ClusterStatus;
-use crate::{get, iterators, list_shards, put, reshard, streams, tags};
+use crate::subscribe::{self, Subscription};
+use crate::{
+    consumers, get, iterators, list_shards, policies, put, reshard, scaling, settings, streams, tags,
+};
 
 /// Result of every operation.
 pub type Answer<T> = Result<T, KinesisError>;
@@ -49,6 +54,12 @@ impl Router {
     /// The metadata group's log cannot be opened.
     pub async fn start(&self) -> Answer<()> {
         crate::start::start(&self.context).await
+    }
+
+    /// Gives this node's leaderships to other voters, before a planned stop; says how many were taken over. Bounded in
+    /// time, and needs nobody to be there.
+    pub async fn hand_over(&self) -> usize {
+        crate::hand_over::hand_over(&self.context).await
     }
 
     /// Stops the background work and waits for it. Groups are not closed: they belong to the caller.
@@ -94,36 +105,43 @@ impl Router {
 
     /// CreateStream.
     pub async fn create_stream(&self, request: ops::CreateStream) -> Answer<()> {
+        rates::account(&self.context, Rated::CreateStream).await?;
         streams::create(&self.context, request).await
     }
 
     /// DeleteStream.
     pub async fn delete_stream(&self, request: ops::DeleteStream) -> Answer<()> {
+        rates::account(&self.context, Rated::DeleteStream).await?;
         streams::delete(&self.context, request).await
     }
 
     /// DescribeStream.
     pub async fn describe_stream(&self, request: ops::DescribeStream) -> Answer<ops::StreamView> {
+        rates::account(&self.context, Rated::DescribeStream).await?;
         streams::describe(&self.context, request).await
     }
 
     /// DescribeStreamSummary.
     pub async fn describe_summary(&self, stream: ops::StreamRef) -> Answer<ops::StreamSummary> {
+        rates::account(&self.context, Rated::DescribeStreamSummary).await?;
         streams::summary(&self.context, stream).await
     }
 
     /// DescribeLimits.
     pub async fn describe_limits(&self) -> Answer<ops::AccountLimits> {
+        rates::account(&self.context, Rated::DescribeLimits).await?;
         streams::limits(&self.context).await
     }
 
     /// ListStreams.
     pub async fn list_streams(&self, request: ops::ListStreams) -> Answer<ops::StreamPage> {
+        rates::account(&self.context, Rated::ListStreams).await?;
         streams::list(&self.context, request).await
     }
 
     /// ListShards.
     pub async fn list_shards(&self, request: ops::ListShards) -> Answer<ops::ShardPage> {
+        list_shards::count(&self.context, &request).await?;
         list_shards::list(&self.context, request).await
     }
 
@@ -137,6 +155,16 @@ impl Router {
         put::put_records(&self.context, request).await
     }
 
+    /// A dry run of PutRecord: everything it judges before it writes.
+    pub async fn would_put_record(&self, request: ops::PutRecord) -> Answer<()> {
+        put::would_put_record(&self.context, request).await
+    }
+
+    /// A dry run of PutRecords: everything it judges before it writes.
+    pub async fn would_put_records(&self, request: ops::PutRecords) -> Answer<()> {
+        put::would_put_records(&self.context, request).await
+    }
+
     /// GetShardIterator: the position to be sealed.
     pub async fn get_iterator(&self, request: ops::GetIterator) -> Answer<ops::IteratorPosition> {
         iterators::get(&self.context, request).await
@@ -147,34 +175,195 @@ impl Router {
         get::read(&self.context, request).await
     }
 
+    /// A dry run of SubscribeToShard: everything it judges before it takes over from an earlier subscription.
+    pub async fn would_subscribe(&self, request: ops::Subscribe) -> Answer<()> {
+        subscribe::would_subscribe(&self.context, request).await
+    }
+
+    /// SubscribeToShard.
+    pub async fn subscribe(&self, request: ops::Subscribe) -> Answer<Subscription> {
+        subscribe::subscribe(&self.context, request).await
+    }
+
     /// SplitShard.
     pub async fn split_shard(&self, request: ops::SplitShard) -> Answer<()> {
+        rates::stream(&self.context, Rated::SplitShard, &request.stream).await?;
         reshard::split(&self.context, request).await
     }
 
     /// MergeShards.
     pub async fn merge_shards(&self, request: ops::MergeShards) -> Answer<()> {
+        rates::stream(&self.context, Rated::MergeShards, &request.stream).await?;
         reshard::merge(&self.context, request).await
+    }
+
+    /// UpdateShardCount.
+    pub async fn update_shard_count(
+        &self,
+        request: ops::UpdateShardCount,
+    ) -> Answer<ops::ShardCountChange> {
+        rates::account(&self.context, Rated::UpdateShardCount).await?;
+        scaling::update_shard_count(&self.context, request).await
+    }
+
+    /// UpdateStreamMode.
+    pub async fn update_stream_mode(&self, request: ops::UpdateStreamMode) -> Answer<()> {
+        scaling::update_stream_mode(&self.context, request).await
+    }
+
+    /// UpdateStreamWarmThroughput.
+    pub async fn update_warm_throughput(
+        &self,
+        request: ops::UpdateWarmThroughput,
+    ) -> Answer<ops::WarmThroughputChange> {
+        rates::account(&self.context, Rated::UpdateStreamWarmThroughput).await?;
+        scaling::update_warm_throughput(&self.context, request).await
     }
 
     /// IncreaseStreamRetentionPeriod and DecreaseStreamRetentionPeriod.
     pub async fn set_retention(&self, request: ops::SetRetention) -> Answer<()> {
+        let what = if request.increase {
+            Rated::IncreaseStreamRetentionPeriod
+        } else {
+            Rated::DecreaseStreamRetentionPeriod
+        };
+        rates::stream(&self.context, what, &request.stream).await?;
         streams::set_retention(&self.context, request).await
     }
 
     /// AddTagsToStream.
     pub async fn add_tags(&self, request: ops::AddTags) -> Answer<()> {
+        rates::account(&self.context, Rated::AddTagsToStream).await?;
         tags::add(&self.context, request).await
     }
 
     /// RemoveTagsFromStream.
     pub async fn remove_tags(&self, request: ops::RemoveTags) -> Answer<()> {
+        rates::stream(&self.context, Rated::RemoveTagsFromStream, &request.stream).await?;
         tags::remove(&self.context, request).await
     }
 
     /// ListTagsForStream.
     pub async fn list_tags(&self, request: ops::ListTags) -> Answer<ops::TagPage> {
+        rates::stream(&self.context, Rated::ListTagsForStream, &request.stream).await?;
         tags::list(&self.context, request).await
+    }
+
+    /// RegisterStreamConsumer.
+    pub async fn register_stream_consumer(
+        &self,
+        request: ops::RegisterConsumer,
+    ) -> Answer<ops::ConsumerView> {
+        let of = Some(request.stream_arn.as_str());
+        rates::consumer(&self.context, Rated::RegisterStreamConsumer, of, None).await?;
+        consumers::register(&self.context, request).await
+    }
+
+    /// DeregisterStreamConsumer.
+    pub async fn deregister_stream_consumer(&self, consumer: ops::ConsumerRef) -> Answer<()> {
+        let (stream, itself) = (consumer.stream_arn.as_deref(), consumer.consumer_arn.as_deref());
+        rates::consumer(&self.context, Rated::DeregisterStreamConsumer, stream, itself).await?;
+        consumers::deregister(&self.context, consumer).await
+    }
+
+    /// DescribeStreamConsumer.
+    pub async fn describe_stream_consumer(
+        &self,
+        consumer: ops::ConsumerRef,
+    ) -> Answer<ops::ConsumerView> {
+        let (stream, itself) = (consumer.stream_arn.as_deref(), consumer.consumer_arn.as_deref());
+        rates::consumer(&self.context, Rated::DescribeStreamConsumer, stream, itself).await?;
+        consumers::describe(&self.context, consumer).await
+    }
+
+    /// ListStreamConsumers.
+    pub async fn list_stream_consumers(
+        &self,
+        request: ops::ListConsumers,
+    ) -> Answer<ops::ConsumerPage> {
+        let of = Some(request.stream_arn.as_str());
+        rates::consumer(&self.context, Rated::ListStreamConsumers, of, None).await?;
+        consumers::list(&self.context, request).await
+    }
+
+    /// EnableEnhancedMonitoring and DisableEnhancedMonitoring.
+    pub async fn set_monitoring(
+        &self,
+        request: ops::SetMonitoring,
+    ) -> Answer<ops::MonitoringChange> {
+        let what = if request.enable {
+            Rated::EnableEnhancedMonitoring
+        } else {
+            Rated::DisableEnhancedMonitoring
+        };
+        rates::stream(&self.context, what, &request.stream).await?;
+        settings::set_monitoring(&self.context, request).await
+    }
+
+    /// StartStreamEncryption.
+    pub async fn start_stream_encryption(&self, request: ops::SetEncryption) -> Answer<()> {
+        settings::start_encryption(&self.context, request).await
+    }
+
+    /// StopStreamEncryption.
+    pub async fn stop_stream_encryption(&self, request: ops::SetEncryption) -> Answer<()> {
+        settings::stop_encryption(&self.context, request).await
+    }
+
+    /// UpdateMaxRecordSize.
+    pub async fn update_max_record_size(&self, request: ops::SetMaxRecord) -> Answer<()> {
+        settings::set_max_record(&self.context, request).await
+    }
+
+    /// TagResource.
+    pub async fn tag_resource(&self, request: ops::TagResource) -> Answer<()> {
+        settings::tag(&self.context, request).await
+    }
+
+    /// UntagResource.
+    pub async fn untag_resource(&self, request: ops::UntagResource) -> Answer<()> {
+        settings::untag(&self.context, request).await
+    }
+
+    /// ListTagsForResource.
+    pub async fn list_tags_for_resource(
+        &self,
+        resource_arn: &str,
+    ) -> Answer<BTreeMap<String, String>> {
+        settings::list_tags(&self.context, resource_arn).await
+    }
+
+    /// PutResourcePolicy.
+    pub async fn put_resource_policy(&self, request: ops::PutResourcePolicy) -> Answer<()> {
+        rates::account(&self.context, Rated::PutResourcePolicy).await?;
+        policies::put(&self.context, request).await
+    }
+
+    /// GetResourcePolicy: the policy as it was put.
+    pub async fn get_resource_policy(&self, resource_arn: &str) -> Answer<String> {
+        rates::account(&self.context, Rated::GetResourcePolicy).await?;
+        policies::get(&self.context, resource_arn).await
+    }
+
+    /// DeleteResourcePolicy.
+    pub async fn delete_resource_policy(&self, resource_arn: &str) -> Answer<()> {
+        rates::account(&self.context, Rated::DeleteResourcePolicy).await?;
+        policies::delete(&self.context, resource_arn).await
+    }
+
+    /// DescribeAccountSettings.
+    pub async fn describe_account_settings(&self) -> Answer<ops::CommitmentView> {
+        rates::account(&self.context, Rated::DescribeAccountSettings).await?;
+        settings::describe_account(&self.context).await
+    }
+
+    /// UpdateAccountSettings.
+    pub async fn update_account_settings(
+        &self,
+        commitment_enabled: bool,
+    ) -> Answer<ops::CommitmentView> {
+        rates::account(&self.context, Rated::UpdateAccountSettings).await?;
+        settings::update_account(&self.context, commitment_enabled).await
     }
 
     /// The state of the cluster as this node sees it; needs no quorum.

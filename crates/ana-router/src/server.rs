@@ -15,11 +15,13 @@ use bytes::Bytes;
 use crate::context::Context;
 use crate::error::Decline;
 use crate::messages::{
-    Append, AskReport, AskTime, CommandMeta, CommandShards, MetaAnswer, MetaIndex, Question, Read,
-    ReadIndex, Seal, Sealed, Seek, ShardsAnswer, TimeOfDay, answer_to_body,
+    Append, AskLoads, AskReport, AskTime, Claim, CommandMeta, CommandShards, Follow, MetaAnswer, MetaIndex, Question,
+    Read,
+    ReadIndex, Renew, Seal, Sealed, Seek, ShardsAnswer, Spend, TimeOfDay, answer_to_body,
 };
 use crate::status::Report;
-use crate::{append, read, status};
+use crate::subscribe::{follow, sessions};
+use crate::{append, rates, read, scaler, status};
 
 /// A question that this node can answer.
 pub(crate) trait Work: Question {
@@ -106,9 +108,39 @@ impl Work for Seal {
     }
 }
 
+impl Work for Claim {
+    async fn work(&self, context: &Context) -> Result<Self::Answer, Decline> {
+        sessions::claim(context, self).await
+    }
+}
+
+impl Work for Renew {
+    async fn work(&self, context: &Context) -> Result<Self::Answer, Decline> {
+        sessions::renew(context, self)
+    }
+}
+
+impl Work for Follow {
+    async fn work(&self, context: &Context) -> Result<Self::Answer, Decline> {
+        follow::follow(context, self).await
+    }
+}
+
+impl Work for Spend {
+    async fn work(&self, context: &Context) -> Result<Self::Answer, Decline> {
+        rates::spend(context, self)
+    }
+}
+
 impl Work for AskReport {
     async fn work(&self, context: &Context) -> Result<Self::Answer, Decline> {
         Ok::<Report, Decline>(status::report(context))
+    }
+}
+
+impl Work for AskLoads {
+    async fn work(&self, context: &Context) -> Result<Self::Answer, Decline> {
+        scaler::answer(context, self.group)
     }
 }
 
@@ -143,8 +175,13 @@ impl CallHandler for Server {
             MetaIndex::KIND => serve::<MetaIndex>(context, body).await,
             CommandShards::KIND => serve::<CommandShards>(context, body).await,
             Seal::KIND => serve::<Seal>(context, body).await,
+            Claim::KIND => serve::<Claim>(context, body).await,
+            Renew::KIND => serve::<Renew>(context, body).await,
+            Follow::KIND => serve::<Follow>(context, body).await,
+            Spend::KIND => serve::<Spend>(context, body).await,
             AskReport::KIND => serve::<AskReport>(context, body).await,
             AskTime::KIND => serve::<AskTime>(context, body).await,
+            AskLoads::KIND => serve::<AskLoads>(context, body).await,
             _ => Err(CallError::Remote(RemoteFault::UnknownKind)),
         }
     }

@@ -32,6 +32,8 @@ pub(crate) struct Route {
     pub(crate) status: StreamStatus,
     /// Data and partition key of one record.
     pub(crate) record_bytes_max: u64,
+    /// Records put by this route are marked as put under encryption.
+    pub(crate) encrypted: bool,
     /// Version of the metadata it was made from.
     pub(crate) version: u64,
     targets: Vec<Target>,
@@ -61,6 +63,7 @@ impl Route {
             name: stream.name.clone(),
             status: stream.status,
             record_bytes_max: u64::from(stream.max_record_kib) * KIB,
+            encrypted: stream.settings.encryption_key.is_some(),
             version,
             targets,
         }

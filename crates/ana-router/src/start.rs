@@ -10,7 +10,8 @@ use ana_types::{GroupId, KinesisError};
 
 use crate::context::{Context, Deadline};
 use crate::router::Answer;
-use crate::{balancer, driver, membership, reconcile, trimmer};
+use crate::subscribe::sessions;
+use crate::{balancer, driver, membership, reconcile, scaler, trimmer};
 
 /// How often a wait looks for a metadata group that is not open yet.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -32,8 +33,10 @@ pub(crate) async fn start(context: &Arc<Context>) -> Answer<()> {
         tasks.spawn(membership::run_learners(Arc::clone(context))),
         tasks.spawn(driver::run(Arc::clone(context))),
         tasks.spawn(driver::run_expiry(Arc::clone(context))),
+        tasks.spawn(scaler::run(Arc::clone(context))),
         tasks.spawn(balancer::run(Arc::clone(context))),
         tasks.spawn(trimmer::run(Arc::clone(context))),
+        tasks.spawn(sessions::run(Arc::clone(context))),
     ];
     if started.iter().all(Option::is_some) {
         Ok(())

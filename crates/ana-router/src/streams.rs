@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::list_shards::parse_shard;
 use crate::ops::{
     AccountLimits, CreateStream, DeleteStream, DescribeStream, ListStreams, ListedStream,
-    SetRetention, StreamPage, StreamRef, StreamSummary, StreamView,
+    SetRetention, StreamPage, StreamRef, StreamSummary, StreamView, WarmThroughput,
 };
 use crate::router::Answer;
 use crate::shard_map;
@@ -34,6 +34,7 @@ pub(crate) async fn create(context: &Context, request: CreateStream) -> Answer<(
         max_record_kib: request.max_record_kib.unwrap_or(MAX_RECORD_KIB_DEFAULT),
         tags: request.tags,
         now_ms: context.now_ms(),
+        warm_throughput_mibps: request.warm_throughput_mibps,
     };
     carry_out(context, command).await
 }
@@ -78,7 +79,12 @@ pub(crate) async fn set_retention(context: &Context, request: SetRetention) -> A
 /// Proposes a client's command whose success has nothing to tell.
 pub(crate) async fn carry_out(context: &Context, command: MetaCommand) -> Answer<()> {
     match context.command(command, context.deadline()).await? {
-        MetaReply::Done | MetaReply::Stream(_) => Ok(()),
+        MetaReply::Done
+        | MetaReply::Stream(_)
+        | MetaReply::Consumer { .. }
+        | MetaReply::Monitoring { .. }
+        | MetaReply::Commitment(_)
+        | MetaReply::Resize { .. } => Ok(()),
         MetaReply::Refused(why) => Err(KinesisError::Internal {
             why: why.to_string(),
         }),
@@ -136,6 +142,8 @@ fn view(
         has_more_shards,
         retention_hours: stream.retention_hours,
         created_ms: stream.created_ms,
+        shard_level_metrics: stream.settings.shard_level_metrics.clone(),
+        encryption_key: stream.settings.encryption_key.clone(),
     }
 }
 
@@ -150,10 +158,21 @@ pub(crate) async fn summary(context: &Context, stream: StreamRef) -> Answer<Stre
         retention_hours: stream.retention_hours,
         created_ms: stream.created_ms,
         open_shards: shown_open_shards(stream),
-        consumers: 0,
+        consumers: stream.consumer_count(),
+        shard_level_metrics: stream.settings.shard_level_metrics.clone(),
+        encryption_key: stream.settings.encryption_key.clone(),
         max_record_kib: stream.max_record_kib,
+        warm_throughput: warm_throughput(stream),
     })
     .await
+}
+
+fn warm_throughput(stream: &StreamState) -> Option<WarmThroughput> {
+    let target_mibps = stream.scaling.warm_target_mibps?;
+    Some(WarmThroughput {
+        target_mibps,
+        current_mibps: stream.scaling.warm_current_mibps.unwrap_or(0),
+    })
 }
 
 /// Open shards as far as listings show shards at all.

@@ -284,6 +284,7 @@ pub(crate) fn record(key: &str, size: usize) -> Record {
     Record {
         partition_key: Bytes::from(key.to_owned()),
         data: Bytes::from(vec![b'x'; size]),
+        encrypted: false,
     }
 }
 

@@ -42,6 +42,7 @@ fn stream() -> (Metadata, StreamKey) {
             max_record_kib: 1024,
             tags: BTreeMap::new(),
             now_ms: 1000,
+            warm_throughput_mibps: None,
         },
     );
     let MetaReply::Stream(key) = created else {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ana_state::meta::StreamState;
+use ana_state::meta::{Scaling, StreamSettings, StreamState};
 use ana_types::{
     GroupId, HashKey, HashRange, KinesisError, Position, SequenceNumber, ShardClosed,
     ShardFilterKind, ShardIndex, ShardInfo, StreamKey, StreamMode, StreamName, StreamStatus,
@@ -66,6 +66,9 @@ fn stream() -> StreamState {
         groups: vec![GroupId(1)],
         next_shard: ShardIndex(5),
         pending: None,
+        consumers: BTreeMap::new(),
+        settings: StreamSettings::default(),
+        scaling: Scaling::default(),
     }
 }
 

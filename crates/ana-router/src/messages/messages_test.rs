@@ -1,19 +1,23 @@
 //! Messages come out as they went in, and hostile bytes are refused without a panic.
 
 use ana_raft::SubBatch;
-use ana_types::{GroupId, Position, Record, ShardIndex};
+use ana_types::limits::STREAM_NAME_CHARS_MAX;
+use ana_types::{ConsumerName, GroupId, Position, Record, ShardIndex};
 use bytes::Bytes;
 use proptest::prelude::{any, prop, proptest};
 
 use super::{
-    Append, Appended, Body, Decline, Found, Part, Reading, Records, RecordsFacts, Run, SubAnswer,
-    answer_from_body, answer_to_body,
+    Append, Appended, Body, Claim, Decline, Follow, Found, Part, Question, Reading, Records,
+    RecordsFacts, Renew, Renewal, Run, SubAnswer, answer_from_body, answer_to_body,
 };
+use crate::subscribe::leases::{ConsumerKey, SessionId};
+use crate::subscribe::sessions::SESSIONS_MAX;
 
 fn record(key: &str, data: &[u8]) -> Record {
     Record {
         partition_key: Bytes::from(key.to_owned()),
         data: Bytes::from(data.to_vec()),
+        encrypted: data.len().is_multiple_of(2),
     }
 }
 
@@ -94,6 +98,29 @@ fn answers_and_refusals_are_told_apart() {
     assert!(answer_from_body::<Found>(Bytes::from_static(&[2, 0])).is_err());
 }
 
+#[test]
+fn all_renewals_of_a_node_fit_in_one_message() {
+    let name = "n".repeat(STREAM_NAME_CHARS_MAX);
+    let renewal = Renewal {
+        shard: ShardIndex::MAX,
+        consumer: ConsumerKey {
+            name: ConsumerName::new(&name).expect("the longest name"),
+            created_ms: u64::MAX,
+        },
+        session: SessionId(u64::MAX),
+        age_ms: u64::MAX,
+    };
+    let renew = Renew {
+        group: GroupId(u64::MAX),
+        sessions: vec![renewal; SESSIONS_MAX],
+    };
+    let body = renew.to_body();
+    assert!(body.len() <= Renew::BYTES_MAX, "{} bytes", body.len());
+    let back = Renew::from_body(body).expect("it decodes");
+    assert_eq!(back.sessions.len(), SESSIONS_MAX);
+    assert_eq!(back.sessions[7].consumer, renew.sessions[7].consumer);
+}
+
 proptest! {
     #[test]
     fn hostile_bytes_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
@@ -101,6 +128,8 @@ proptest! {
         // Whatever comes out, nothing panics and nothing large is reserved.
         drop(Append::from_body(body.clone()));
         drop(answer_from_body::<Reading>(body.clone()));
+        drop((Claim::from_body(body.clone()), Renew::from_body(body.clone())));
+        drop(Follow::from_body(body.clone()));
         drop(answer_from_body::<Appended>(body));
     }
 

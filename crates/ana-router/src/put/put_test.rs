@@ -15,10 +15,12 @@ fn batch(records: usize) -> Batch {
     let record = Record {
         partition_key: Bytes::new(),
         data: Bytes::new(),
+        encrypted: false,
     };
     Batch {
         records: vec![(HashKey::MIN, record); records],
         fates: vec![Fate::Waiting; records],
+        encrypted: true,
     }
 }
 
@@ -77,6 +79,8 @@ fn answers_find_their_records() {
             "1@200"
         ]
     );
+    let told = |fate: &Fate| !matches!(fate, Fate::Placed(it) if !it.encrypted);
+    assert!(batch.fates.iter().all(told), "all were put under encryption");
 }
 
 #[test]

@@ -25,10 +25,13 @@ fn config() -> RouterConfig {
         region: Region::default(),
         limits: Limits::Off,
         transition_ms: 0,
+        on_demand: crate::config::OnDemandConfig::AWS,
         deadline: Duration::ZERO,
         retention_hour_ms: RouterConfig::RETENTION_HOUR_MS,
         trim_every: RouterConfig::TRIM_EVERY,
         balance_every: RouterConfig::BALANCE_EVERY,
+        subscription_life: RouterConfig::SUBSCRIPTION_LIFE,
+        subscription_takeover_after: RouterConfig::SUBSCRIPTION_TAKEOVER_AFTER,
     }
 }
 
@@ -81,6 +84,7 @@ fn keys_find_their_shard() {
         name: StreamName::new("s").expect("a name"),
         status: StreamStatus::Active,
         record_bytes_max: 1,
+        encrypted: false,
         version: 1,
         targets,
     };

@@ -17,7 +17,7 @@ use ana_router::ops::{
     DescribeStream, GetIterator, IteratorKind, IteratorPosition, PutEntry, PutRecords, ReadAnswer,
     ReadRequest, StreamRef, StreamView,
 };
-use ana_router::{Answer, Limits, Member, Router, RouterConfig};
+use ana_router::{Answer, Limits, Member, OnDemandConfig, Router, RouterConfig};
 use ana_types::{
     AccountId, GroupId, KinesisError, NodeId, Region, SequenceNumber, ShardIndex, StreamStatus,
     Zone,
@@ -42,8 +42,26 @@ pub(crate) struct Cluster {
     members: Vec<Member>,
     limits: Limits,
     retention_hour_ms: u64,
+    subscriptions: SubscriptionTimes,
+    on_demand: OnDemandConfig,
     disks: BTreeMap<NodeId, MemoryDisk>,
     nodes: BTreeMap<NodeId, Node>,
+}
+
+/// Times of subscriptions.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SubscriptionTimes {
+    pub(crate) life: Duration,
+    pub(crate) takeover_after: Duration,
+}
+
+impl Default for SubscriptionTimes {
+    fn default() -> Self {
+        Self {
+            life: RouterConfig::SUBSCRIPTION_LIFE,
+            takeover_after: RouterConfig::SUBSCRIPTION_TAKEOVER_AFTER,
+        }
+    }
 }
 
 /// Runs a test inside the scope that spawning needs.
@@ -63,6 +81,44 @@ impl Cluster {
 
     /// The same, with hours of retention as short as a test likes.
     pub(crate) async fn start_with(zones: u64, limits: Limits, retention_hour_ms: u64) -> Self {
+        Self::start_as(
+            zones,
+            limits,
+            retention_hour_ms,
+            SubscriptionTimes::default(),
+        )
+        .await
+    }
+
+    /// The same, with subscriptions as short as a test likes.
+    pub(crate) async fn start_as(
+        zones: u64,
+        limits: Limits,
+        retention_hour_ms: u64,
+        subscriptions: SubscriptionTimes,
+    ) -> Self {
+        let on_demand = OnDemandConfig::AWS;
+        Self::start_all(zones, limits, retention_hour_ms, subscriptions, on_demand).await
+    }
+
+    /// The same, with on-demand streams that follow their load as fast as a test likes.
+    pub(crate) async fn start_on_demand(
+        zones: u64,
+        limits: Limits,
+        on_demand: OnDemandConfig,
+    ) -> Self {
+        let hour_ms = RouterConfig::RETENTION_HOUR_MS;
+        let subscriptions = SubscriptionTimes::default();
+        Self::start_all(zones, limits, hour_ms, subscriptions, on_demand).await
+    }
+
+    async fn start_all(
+        zones: u64,
+        limits: Limits,
+        retention_hour_ms: u64,
+        subscriptions: SubscriptionTimes,
+        on_demand: OnDemandConfig,
+    ) -> Self {
         let mut listeners = BTreeMap::new();
         let mut members = Vec::new();
         for id in 1..=zones {
@@ -85,6 +141,8 @@ impl Cluster {
             members,
             limits,
             retention_hour_ms,
+            subscriptions,
+            on_demand,
             disks,
             nodes: BTreeMap::new(),
         };
@@ -165,6 +223,9 @@ impl Cluster {
             trim_every: RouterConfig::TRIM_EVERY
                 .min(Duration::from_millis(20 * self.retention_hour_ms)),
             balance_every: Duration::from_millis(500),
+            on_demand: self.on_demand,
+            subscription_life: self.subscriptions.life,
+            subscription_takeover_after: self.subscriptions.takeover_after,
         };
         let router = Router::new(env, groups.clone(), peers.clone(), config);
         let server = groups.serve_peer(listener, router.call_handler());
