@@ -12,6 +12,8 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::noise::Noise;
+
 /// The budget counts in pieces of this size, because semaphores count in `u32`.
 const BUDGET_PIECE_BYTES: usize = 1024;
 
@@ -26,6 +28,13 @@ pub(crate) struct BodyBudget {
 pub(crate) struct ReadBody {
     pub(crate) bytes: Bytes,
     pub(crate) share: Option<OwnedSemaphorePermit>,
+}
+
+/// A body that tells the connection of what has come.
+#[derive(Debug)]
+pub(crate) struct CountedBody {
+    body: Incoming,
+    noise: Arc<Noise>,
 }
 
 /// Bounds of one body.
@@ -60,12 +69,12 @@ impl BodyBudget {
     /// Reads a whole body. `may_discard` is false when the client waits for our leave to send it.
     pub(crate) async fn read(
         &self,
-        mut body: Incoming,
+        mut body: CountedBody,
         limits: BodyLimits,
         may_discard: bool,
     ) -> Result<ReadBody, BodyError> {
         let deadline = now() + limits.within;
-        let at_least = body.size_hint().lower();
+        let at_least = body.body.size_hint().lower();
         let fits = usize::try_from(at_least).is_ok_and(|bytes| bytes <= limits.bytes_max);
         let read = if fits {
             self.collect(&mut body, limits.bytes_max, deadline).await
@@ -80,18 +89,19 @@ impl BodyBudget {
 
     async fn collect(
         &self,
-        body: &mut Incoming,
+        body: &mut CountedBody,
         bytes_max: usize,
         deadline: Instant,
     ) -> Result<ReadBody, BodyError> {
         let declared = body
+            .body
             .size_hint()
             .exact()
             .and_then(|bytes| usize::try_from(bytes).ok());
         let mut bytes = BytesMut::new();
         let mut share = None;
         loop {
-            let next = next_data(body, deadline).await?;
+            let next = body.next_data(deadline).await?;
             let Some(data) = next else {
                 return Ok(ReadBody {
                     bytes: bytes.freeze(),
@@ -103,7 +113,7 @@ impl BodyBudget {
                 return Err(BodyError::TooLarge);
             }
             self.charge(&mut share, length)?;
-            if bytes.is_empty() && body.is_end_stream() {
+            if bytes.is_empty() && body.body.is_end_stream() {
                 // The usual small request is one piece: no copy.
                 return Ok(ReadBody { bytes: data, share });
             }
@@ -137,25 +147,30 @@ impl BodyBudget {
     }
 }
 
-async fn next_data(body: &mut Incoming, deadline: Instant) -> Result<Option<Bytes>, BodyError> {
-    loop {
-        match timeout_at(deadline, body.frame()).await {
-            Err(_) => return Err(BodyError::TooSlow),
-            Ok(None) => return Ok(None),
-            Ok(Some(Err(_))) => return Err(BodyError::Broken),
+impl CountedBody {
+    pub(crate) fn new(body: Incoming, noise: Arc<Noise>) -> Self {
+        Self { body, noise }
+    }
+
+    async fn next_data(&mut self, deadline: Instant) -> Result<Option<Bytes>, BodyError> {
+        match timeout_at(deadline, self.body.frame()).await {
+            Err(_) => Err(BodyError::TooSlow),
+            Ok(None) => Ok(None),
+            Ok(Some(Err(_))) => Err(BodyError::Broken),
             Ok(Some(Ok(frame))) => {
-                if let Ok(data) = frame.into_data() {
-                    return Ok(Some(data));
-                }
+                // Trailers are sent by no client of AWS, and another reader may take what stands in them for a request.
+                let data = frame.into_data().map_err(|_trailers| BodyError::Broken)?;
+                self.noise.body(data.len());
+                Ok(Some(data))
             }
         }
     }
 }
 
 /// Reads and throws away, so that a client that is still sending gets to see the answer.
-async fn discard(body: &mut Incoming, bytes_max: usize, deadline: Instant) {
+async fn discard(body: &mut CountedBody, bytes_max: usize, deadline: Instant) {
     let mut discarded = 0;
-    while let Ok(Some(data)) = next_data(body, deadline).await {
+    while let Ok(Some(data)) = body.next_data(deadline).await {
         discarded += data.len();
         if discarded > bytes_max {
             return;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ana_env::runtime::Tasks;
 use ana_env::time::{sleep, timeout};
-use ana_env::{Listener, Rng};
+use ana_env::{Clock, Listener, Rng};
 use tokio::sync::{Semaphore, watch};
 
 use crate::body::BodyBudget;
@@ -27,31 +27,46 @@ pub struct Gateway {
 pub(crate) struct Shared {
     pub(crate) config: GatewayConfig,
     pub(crate) rng: Arc<dyn Rng>,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) service: Arc<dyn Service>,
     pub(crate) admin: Arc<dyn AdminHandler>,
     pub(crate) budget: BodyBudget,
     /// Requests of HTTP/2 connections; they end after the connections.
     pub(crate) stream_tasks: Arc<Tasks>,
+    /// A place for each TLS handshake under way.
+    pub(crate) handshakes: Semaphore,
+    /// A place for each subscription.
+    pub(crate) subscriptions: Arc<Semaphore>,
+    /// True once the gateway ends.
+    pub(crate) stop: watch::Sender<bool>,
 }
 
 impl Gateway {
     /// A gateway that hands requests to `service` and paths under `/_ana/` to `admin`.
     pub fn new(
         rng: Arc<dyn Rng>,
+        clock: Arc<dyn Clock>,
         config: GatewayConfig,
         service: Arc<dyn Service>,
         admin: Arc<dyn AdminHandler>,
     ) -> Self {
         let budget = BodyBudget::new(config.body_budget_bytes);
         let stream_tasks = Arc::new(Tasks::new());
+        let places = |max: usize| Semaphore::new(max.min(Semaphore::MAX_PERMITS));
+        let handshakes = places(config.handshakes_max);
+        let subscriptions = Arc::new(places(config.subscriptions_max));
         Self {
             shared: Arc::new(Shared {
                 config,
                 rng,
+                clock,
                 service,
                 admin,
                 budget,
                 stream_tasks,
+                handshakes,
+                subscriptions,
+                stop: watch::Sender::new(false),
             }),
         }
     }
@@ -65,7 +80,6 @@ impl Gateway {
         let shared = self.shared;
         let places = Arc::new(Semaphore::new(shared.config.connections_max));
         let connections = Tasks::new();
-        let (stop, stopping) = watch::channel(false);
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
             let accepted = tokio::select! {
@@ -85,15 +99,15 @@ impl Gateway {
                 tracing::debug!(%peer, "connection refused: as many as allowed are open");
                 continue;
             };
-            let serving =
-                connection::serve(Arc::clone(&shared), stream, peer.into(), stopping.clone());
+            let stopping = shared.stop.subscribe();
+            let serving = connection::serve(Arc::clone(&shared), stream, peer.into(), stopping);
             connections.spawn(async move {
                 serving.await;
                 drop(place);
             });
         }
         drop(listener);
-        stop.send_replace(true);
+        shared.stop.send_replace(true);
         if timeout(shared.config.drain_within, connections.join())
             .await
             .is_err()

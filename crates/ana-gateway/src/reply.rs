@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use ana_wire::{Fault, Response};
+use ana_wire::{Fault, Format, Response, event_stream};
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderMap};
 use http::{HeaderName, HeaderValue, StatusCode, Version};
@@ -12,9 +12,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use crate::exchange::Exchange;
 use crate::ids::RequestIds;
 use crate::service::AdminReply;
-
-/// Content type of requests and answers.
-pub(crate) const JSON_1_1: &str = "application/x-amz-json-1.1";
+use crate::subscribe::EventFrames;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const ID_2: HeaderName = HeaderName::from_static("x-amz-id-2");
@@ -27,7 +25,7 @@ const PIECE_BYTES: usize = 256 * 1024;
 pub(crate) struct Reply {
     status: StatusCode,
     headers: HeaderMap,
-    body: Bytes,
+    body: Content,
     /// The connection cannot go on: the request was not read to its end.
     close: bool,
     with_id_2: bool,
@@ -39,26 +37,34 @@ impl Reply {
         Self {
             status,
             headers,
-            body: body.into(),
+            body: Content::Whole(body.into()),
             close: false,
             with_id_2: true,
         }
     }
 
-    /// An operation's answer.
-    pub(crate) fn answer(response: &Response) -> Self {
-        Self::new(StatusCode::OK, ana_wire::encode_response(response)).of_type(JSON_1_1)
+    /// A subscription that has begun.
+    pub(crate) fn events(frames: EventFrames) -> Self {
+        let mut reply = Self::new(StatusCode::OK, "").of_type(event_stream::CONTENT_TYPE);
+        reply.body = Content::Events(frames);
+        reply
     }
 
-    /// A refusal in JSON.
-    pub(crate) fn fault(fault: &Fault) -> Self {
+    /// An operation's answer.
+    pub(crate) fn answer(format: Format, response: &Response) -> Self {
+        let body = ana_wire::encode_response(format, response);
+        Self::new(StatusCode::OK, body).of_type(format.content_type())
+    }
+
+    /// A refusal in the format of the request.
+    pub(crate) fn fault(format: Format, fault: &Fault) -> Self {
         let status =
             StatusCode::from_u16(fault.http()).expect("faults have the statuses 400, 500 and 503");
-        Self::new(status, fault.body()).of_type(JSON_1_1)
+        Self::new(status, fault.body(format)).of_type(format.content_type())
     }
 
     /// A refusal in XML, as AWS answers what is no call of its protocol: no content type.
-    pub(crate) fn xml(status: StatusCode, body: &'static str) -> Self {
+    pub(crate) fn xml(status: StatusCode, body: impl Into<Bytes>) -> Self {
         Self::new(status, body)
     }
 
@@ -104,7 +110,10 @@ impl Reply {
 
     #[cfg(test)]
     pub(crate) fn body(&self) -> &Bytes {
-        &self.body
+        match &self.body {
+            Content::Whole(body) => body,
+            Content::Events(frames) => panic!("{frames:?} is no whole body"),
+        }
     }
 
     /// The HTTP response; `exchange` ends when the body has been handed on.
@@ -114,9 +123,12 @@ impl Reply {
         version: Version,
         exchange: Exchange,
     ) -> http::Response<ReplyBody> {
+        if let Content::Whole(_) = self.body {
+            exchange.awaits_taker();
+        }
         let body = ReplyBody {
-            left: self.body,
-            _exchange: exchange,
+            content: self.body,
+            exchange,
         };
         let mut response = http::Response::new(body);
         *response.status_mut() = self.status;
@@ -135,11 +147,19 @@ impl Reply {
     }
 }
 
-/// A body of known length, handed on in pieces.
+/// An answer's body, handed on in pieces.
 #[derive(Debug)]
 pub(crate) struct ReplyBody {
-    left: Bytes,
-    _exchange: Exchange,
+    content: Content,
+    exchange: Exchange,
+}
+
+#[derive(Debug)]
+enum Content {
+    /// All of it; its length is told beforehand.
+    Whole(Bytes),
+    /// Frames as they come.
+    Events(EventFrames),
 }
 
 impl Body for ReplyBody {
@@ -148,21 +168,43 @@ impl Body for ReplyBody {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        if self.left.is_empty() {
-            return Poll::Ready(None);
-        }
-        let length = self.left.len().min(PIECE_BYTES);
-        let piece = self.left.split_to(length);
-        Poll::Ready(Some(Ok(Frame::data(piece))))
+        let this = &mut *self;
+        let piece = match &mut this.content {
+            Content::Whole(left) => {
+                let length = left.len().min(PIECE_BYTES);
+                let piece = (length > 0).then(|| left.split_to(length));
+                if !left.is_empty() {
+                    this.exchange.awaits_taker();
+                }
+                piece
+            }
+            Content::Events(frames) => {
+                let Poll::Ready(piece) = frames.poll_piece(cx) else {
+                    this.exchange.awaits_event();
+                    return Poll::Pending;
+                };
+                this.exchange.awaits_reader();
+                piece
+            }
+        };
+        Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.left.is_empty()
+        match &self.content {
+            Content::Whole(left) => left.is_empty(),
+            Content::Events(frames) => frames.is_over(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(u64::try_from(self.left.len()).unwrap_or(u64::MAX))
+        match &self.content {
+            Content::Whole(left) => {
+                SizeHint::with_exact(u64::try_from(left.len()).unwrap_or(u64::MAX))
+            }
+            Content::Events(_) => SizeHint::new(),
+        }
     }
 }

@@ -1,12 +1,16 @@
 //! What stands behind the front door.
 
 use std::fmt::Debug;
+use std::pin::Pin;
 use std::sync::Arc;
 
-use ana_wire::{Fault, Request, Response};
+use ana_wire::{Fault, Request, Response, SubscribeToShardEvent, SubscribeToShardInput};
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::Stream;
 use uuid::Uuid;
+
+use crate::auth::Principal;
 
 /// Answers the operations of Kinesis. The request has passed every check that needs no state.
 ///
@@ -15,7 +19,19 @@ use uuid::Uuid;
 pub trait Service: Debug + Send + Sync {
     /// Answers one request.
     async fn call(&self, context: RequestContext, request: Request) -> Result<Response, Fault>;
+
+    /// Begins a subscription. An error is the whole answer; once this is `Ok` the client is told 200, and what goes
+    /// wrong later is the last item of the stream.
+    async fn subscribe(
+        &self,
+        context: RequestContext,
+        input: SubscribeToShardInput,
+    ) -> Result<Events, Fault>;
 }
+
+/// The events of a subscription. Polled only when the client's window has room, so a reader that stops reading stops
+/// the work behind it; dropped when the client has gone.
+pub type Events = Pin<Box<dyn Stream<Item = Result<SubscribeToShardEvent, Fault>> + Send>>;
 
 /// What is known of a request besides its body.
 #[derive(Debug, Clone)]
@@ -24,6 +40,8 @@ pub struct RequestContext {
     pub request_id: Uuid,
     /// The other end of the connection, as text.
     pub peer: Arc<str>,
+    /// Who calls. Only the verifier makes one, so nothing reaches a service unjudged.
+    pub principal: Principal,
 }
 
 /// Answers paths under `/_ana/`.

@@ -1,10 +1,12 @@
 //! AWS's order of checks, and its answers to what is no call of its protocol.
 
-use ana_wire::Operation;
+use ana_wire::{Format, Operation};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request};
 
-use super::{answer_by_head, open_to_browsers, operation_of};
+use super::{
+    ACCESS_DENIED_XML, Call, call_of, format_by_head, no_operation, open_to_browsers, preflight,
+};
 use crate::reply::Reply;
 
 const TARGET: &str = "Kinesis_20131202.ListStreams";
@@ -18,13 +20,9 @@ fn head(method: Method, headers: &[(&str, &str)]) -> Parts {
 }
 
 /// Status, content type and body.
-fn seen(reply: &Reply) -> (u16, Option<&str>, &str) {
+fn seen(reply: &Reply) -> (u16, Option<&str>, &[u8]) {
     let content_type = header(reply.headers(), "content-type");
-    (
-        reply.status().as_u16(),
-        content_type,
-        str::from_utf8(reply.body()).expect("UTF-8"),
-    )
+    (reply.status().as_u16(), content_type, reply.body())
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -34,66 +32,86 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 #[test]
-fn calls_of_the_protocol_have_an_operation() {
-    for content_type in [
-        "application/x-amz-json-1.1",
-        " application/x-amz-json-1.1 ",
-        "application/x-amz-json-1.1;charset=utf-8",
-        "application/x-amz-json-1.1 ; charset=utf-8",
+fn calls_of_the_protocol_have_an_operation_and_a_format() {
+    for (content_type, format) in [
+        ("application/x-amz-json-1.1", Format::Json),
+        (" application/x-amz-json-1.1 ", Format::Json),
+        ("application/x-amz-json-1.1;charset=utf-8", Format::Json),
+        ("application/x-amz-json-1.1 ; charset=utf-8", Format::Json),
+        ("application/x-amz-cbor-1.1", Format::Cbor),
+        (" application/x-amz-cbor-1.1 ; x=y", Format::Cbor),
     ] {
         let head = head(
             Method::POST,
             &[("content-type", content_type), ("x-amz-target", TARGET)],
         );
-        assert!(answer_by_head(&head).is_none());
+        assert!(preflight(&head).is_none());
+        let operation = Operation::ListStreams;
         assert_eq!(
-            operation_of(&head, b"{}").ok(),
-            Some(Operation::ListStreams)
+            call_of(&head, b"{}").ok(),
+            Some(Call { operation, format }),
+            "what the body is, is for the decoder to say"
         );
+        assert_eq!(format_by_head(&head), format);
     }
 }
 
 #[test]
 fn what_is_no_call_gets_aws_s_odd_answers() {
     let json = Some("application/x-amz-json-1.1");
+    let cbor = Some("application/x-amz-cbor-1.1");
     let plain = Some("application/json");
-    let (serialization, unknown) = (
-        r#"{"__type":"SerializationException"}"#,
-        r#"{"__type":"UnknownOperationException"}"#,
-    );
-    let plain_serialization = r#"{"Output":{"__type":"com.amazon.coral.service#SerializationException"},"Version":"1.0"}"#;
-    let plain_unknown = r#"{"Output":{"__type":"com.amazon.coral.service#UnknownOperationException"},"Version":"1.0"}"#;
-    let denied = "<AccessDeniedException>\n  <Message>Unable to determine service/operation name to be authorized</Message>\n</AccessDeniedException>\n";
-    let xml_unknown = "<UnknownOperationException/>\n";
-    let bad = "Kinesis_20131202.Nothing";
-    let table = [
+    let text = Some("text/plain");
+    let serialization: &[u8] = br#"{"__type":"SerializationException"}"#;
+    let unknown: &[u8] = br#"{"__type":"UnknownOperationException"}"#;
+    let cbor_serialization: &[u8] = b"\xbf\x66__type\x76SerializationException\xff";
+    let cbor_unknown: &[u8] = b"\xbf\x66__type\x78\x19UnknownOperationException\xff";
+    let plain_serialization: &[u8] = br#"{"Output":{"__type":"com.amazon.coral.service#SerializationException"},"Version":"1.0"}"#;
+    let plain_unknown: &[u8] = br#"{"Output":{"__type":"com.amazon.coral.service#UnknownOperationException"},"Version":"1.0"}"#;
+    let denied: &[u8] = b"<AccessDeniedException>\n  <Message>Unable to determine service/operation name to be authorized</Message>\n</AccessDeniedException>\n";
+    let xml_unknown: &[u8] = b"<UnknownOperationException/>\n";
+    let no_strategy: &[u8] = b"<UnrecognizedClientException>\n  <Message>No authorization strategy was found for service: DynamoDB_20120810, operation: &lt;x&gt;</Message>\n</UnrecognizedClientException>\n";
+    let bad = Some("Kinesis_20131202.Nothing");
+    let good = Some(TARGET);
+    let other = Some("DynamoDB_20120810.<x>");
+    let table: [(_, _, &[u8], (u16, Option<&str>, &[u8])); 36] = [
         // content type, target, body -> status, content type, body
-        (json, Some(TARGET), "", (400, json, serialization)),
-        (json, Some(bad), "", (400, json, unknown)),
-        (json, None, "", (400, json, unknown)),
-        (None, Some(TARGET), "", (400, json, serialization)),
-        (json, Some(bad), "{}", (400, json, unknown)),
-        (json, None, "{}", (400, json, unknown)),
-        (
-            json,
-            Some("Kinesis_20131203.ListStreams"),
-            "{}",
-            (400, json, unknown),
-        ),
-        (json, Some(bad), "[]", (400, json, serialization)),
-        (json, Some(bad), "x", (400, json, serialization)),
-        (None, None, "{}", (403, None, denied)),
-        (Some("text/plain"), None, "{}", (403, None, denied)),
-        (None, Some(TARGET), "{}", (404, None, xml_unknown)),
-        (
-            Some("text/plain"),
-            Some(TARGET),
-            "{}",
-            (404, None, xml_unknown),
-        ),
-        (plain, Some(TARGET), "{}", (404, plain, plain_unknown)),
-        (plain, None, "{}", (404, plain, plain_unknown)),
-        (plain, Some(TARGET), "x", (400, plain, plain_serialization)),
+        (json, good, b"", (400, json, serialization)),
+        (json, bad, b"", (400, json, unknown)),
+        (json, None, b"", (400, json, unknown)),
+        (json, other, b"", (400, json, unknown)),
+        (cbor, good, b"", (400, cbor, cbor_serialization)),
+        (cbor, bad, b"", (400, cbor, cbor_unknown)),
+        (None, good, b"", (400, cbor, cbor_serialization)),
+        (None, None, b"", (400, cbor, cbor_unknown)),
+        (plain, good, b"", (400, cbor, cbor_serialization)),
+        (text, bad, b"", (400, cbor, cbor_unknown)),
+        (json, bad, b"{}", (400, json, unknown)),
+        (json, None, b"{}", (400, json, unknown)),
+        (json, Some("Kinesis_20131203.ListStreams"), b"{}", (400, json, unknown)),
+        (json, Some("Kinesis_20131202"), b"{}", (400, json, unknown)),
+        (json, Some("Kinesis_20131202.liststreams"), b"{}", (400, json, unknown)),
+        (json, other, b"{}", (400, json, unknown)),
+        (json, bad, b"[]", (400, json, serialization)),
+        (json, bad, b"x", (400, json, serialization)),
+        (json, None, b"x", (400, json, serialization)),
+        (cbor, bad, b"\xa0", (400, cbor, cbor_unknown)),
+        (cbor, None, b"\xbf\xff", (400, cbor, cbor_unknown)),
+        (cbor, bad, b"\x80", (400, cbor, cbor_serialization)),
+        (cbor, bad, b"{}", (400, cbor, cbor_serialization)),
+        (None, None, b"{}", (403, None, denied)),
+        (text, None, b"{}", (403, None, denied)),
+        (text, None, b"x", (403, None, denied)),
+        (None, good, b"{}", (404, None, xml_unknown)),
+        (None, bad, b"{}", (404, None, xml_unknown)),
+        (text, good, b"{}", (404, None, xml_unknown)),
+        (text, other, b"{}", (404, None, xml_unknown)),
+        (None, other, b"{}", (403, None, no_strategy)),
+        (plain, good, b"{}", (404, plain, plain_unknown)),
+        (plain, None, b"{}", (404, plain, plain_unknown)),
+        (plain, bad, b"{}", (404, plain, plain_unknown)),
+        (plain, good, b"x", (400, plain, plain_serialization)),
+        (Some("application/json; charset=utf-8"), good, b"[]", (400, plain, plain_serialization)),
     ];
     for (content_type, target, body, wanted) in table {
         let headers = [("content-type", content_type), ("x-amz-target", target)];
@@ -101,36 +119,34 @@ fn what_is_no_call_gets_aws_s_odd_answers() {
             .into_iter()
             .filter_map(|(name, value)| value.map(|value| (name, value)))
             .collect();
-        let reply =
-            operation_of(&head(Method::POST, &headers), body.as_bytes()).expect_err("no call");
+        let reply = call_of(&head(Method::POST, &headers), body).expect_err("no call");
         assert_eq!(seen(&reply), wanted, "{headers:?} {body:?}");
     }
 }
 
 #[test]
-fn cbor_is_refused_in_clear_words() {
-    let headers = [
-        ("content-type", "application/x-amz-cbor-1.1"),
-        ("x-amz-target", TARGET),
-    ];
-    let reply = operation_of(&head(Method::POST, &headers), b"\xa0").expect_err("not offered");
-    let (status, _, body) = seen(&reply);
-    assert_eq!(status, 415);
-    assert!(body.contains("aws.cborEnabled=false"), "{body}");
+fn the_format_of_an_unread_body_is_told_by_the_head() {
+    for content_type in ["", "text/plain", "application/json"] {
+        let head = head(Method::POST, &[("content-type", content_type)]);
+        assert_eq!(format_by_head(&head), Format::Json);
+    }
+    assert_eq!(format_by_head(&head(Method::POST, &[])), Format::Json);
 }
 
 #[test]
-fn other_methods_are_denied() {
-    for method in [
-        Method::GET,
-        Method::PUT,
-        Method::DELETE,
-        Method::HEAD,
-        Method::OPTIONS,
+fn only_options_with_an_origin_is_a_preflight() {
+    let origin = ("origin", "https://example.com");
+    for (method, headers, is_preflight) in [
+        (Method::OPTIONS, vec![origin], true),
+        (Method::OPTIONS, vec![], false),
+        (Method::POST, vec![origin], false),
+        (Method::GET, vec![origin], false),
     ] {
-        let reply = answer_by_head(&head(method, &[("x-amz-target", TARGET)])).expect("an answer");
-        assert_eq!((seen(&reply).0, seen(&reply).1), (403, None));
+        let reply = preflight(&head(method, &headers));
+        assert_eq!(reply.is_some(), is_preflight, "{headers:?}");
     }
+    let (status, content_type, body) = (403, None, ACCESS_DENIED_XML.as_bytes());
+    assert_eq!(seen(&no_operation()), (status, content_type, body));
 }
 
 #[test]
@@ -146,8 +162,8 @@ fn browsers_may_ask_and_read() {
             ("access-control-request-method", "POST"),
         ],
     );
-    let reply = open_to_browsers(&asking, answer_by_head(&asking).expect("an answer"));
-    assert_eq!(seen(&reply), (200, None, ""));
+    let reply = open_to_browsers(&asking, preflight(&asking).expect("an answer"));
+    assert_eq!(seen(&reply), (200, None, b"".as_slice()));
     for (name, value) in [
         ("access-control-allow-origin", "*"),
         ("access-control-allow-headers", "x-amz-target,content-type"),
@@ -162,7 +178,7 @@ fn browsers_may_ask_and_read() {
     );
 
     let calling = head(Method::POST, &[("origin", "https://example.com")]);
-    let reply = open_to_browsers(&calling, operation_of(&calling, b"").expect_err("no call"));
+    let reply = open_to_browsers(&calling, call_of(&calling, b"").expect_err("no call"));
     assert_eq!(
         header(reply.headers(), "access-control-allow-origin"),
         Some("*")
@@ -174,6 +190,6 @@ fn browsers_may_ask_and_read() {
         "{exposed}"
     );
     let quiet = head(Method::POST, &[]);
-    let reply = open_to_browsers(&quiet, operation_of(&quiet, b"").expect_err("no call"));
+    let reply = open_to_browsers(&quiet, call_of(&quiet, b"").expect_err("no call"));
     assert_eq!(header(reply.headers(), "access-control-allow-origin"), None);
 }

@@ -2,20 +2,30 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod floods;
+pub(crate) mod frames;
+
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ana_env::memory::SeededRng;
+use ana_env::real::RealClock;
 use ana_env::time::{sleep, timeout};
 use ana_env::{Listener, Stream};
-use ana_gateway::{AdminHandler, AdminReply, Gateway, GatewayConfig, RequestContext, Service};
+use ana_gateway::{
+    AdminHandler, AdminReply, Events, Gateway, GatewayConfig, RequestContext, Service,
+};
 use ana_types::{KinesisError, Position, SequenceNumber, ShardIndex, StoredRecord, StreamName};
-use ana_wire::{Fault, GetRecordsOutput, PutRecordOutput, Request, Response};
+use ana_wire::{
+    Fault, FaultKind, GetRecordsOutput, PutRecordOutput, Request, Response, SubscribeToShardEvent,
+    SubscribeToShardInput,
+};
 use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// The head of a request as boto3 sends it, without the length.
 pub(crate) const BOTO3_HEAD: &str = "POST / HTTP/1.1\r\n\
@@ -39,6 +49,59 @@ pub(crate) fn boto3(operation: &str, body: &str) -> Vec<u8> {
 #[derive(Debug, Default)]
 pub(crate) struct FakeService {
     pub(crate) seen: Mutex<Vec<Request>>,
+    /// Events that the gateway has taken out of subscriptions.
+    pub(crate) taken: Arc<AtomicUsize>,
+    /// Subscriptions that are not yet dropped.
+    pub(crate) open: Arc<watch::Sender<usize>>,
+}
+
+/// Bytes of data in each event of the shard `flood`.
+pub(crate) const FLOOD_EVENT_BYTES: usize = 100_000;
+
+/// Counts a subscription as open until it is dropped.
+struct Open(Arc<watch::Sender<usize>>);
+
+impl Open {
+    fn new(open: &Arc<watch::Sender<usize>>) -> Self {
+        open.send_modify(|open| *open += 1);
+        Self(Arc::clone(open))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.send_modify(|open| *open -= 1);
+    }
+}
+
+impl FakeService {
+    /// The next event of a subscription, by the name of its shard.
+    async fn event(shard: &str, number: u64) -> Option<Result<SubscribeToShardEvent, Fault>> {
+        match (shard, number) {
+            ("three", 3) => return None,
+            ("fault", 1) => return Some(Err(Fault::new(FaultKind::ResourceInUse, "taken over"))),
+            ("fault" | "idle", 1..) => std::future::pending().await,
+            ("session", 75) => return None,
+            ("session", _) => sleep(Duration::from_secs(4)).await,
+            _ => {}
+        }
+        let data = match shard {
+            "flood" => Bytes::from(vec![7; FLOOD_EVENT_BYTES]),
+            _ => Bytes::from_static(b"hello"),
+        };
+        Some(Ok(SubscribeToShardEvent {
+            records: vec![StoredRecord {
+                sequence: stored().sequence,
+                arrival_ms: 1,
+                partition_key: Bytes::from_static(b"k"),
+                data,
+                encrypted: false,
+            }],
+            continuation: Some(stored().sequence),
+            millis_behind_latest: number,
+            child_shards: vec![],
+        }))
+    }
 }
 
 #[async_trait]
@@ -74,6 +137,7 @@ impl Service for FakeService {
                     arrival_ms: 1,
                     partition_key: Bytes::from_static(b"k"),
                     data: Bytes::from(vec![7; 8 * 1024 * 1024]),
+                    encrypted: false,
                 }],
                 next_shard_iterator: Some("AAAA".to_owned()),
                 millis_behind_latest: 0,
@@ -81,6 +145,26 @@ impl Service for FakeService {
             })),
             _ => Ok(Response::Empty),
         }
+    }
+
+    async fn subscribe(
+        &self,
+        context: RequestContext,
+        input: SubscribeToShardInput,
+    ) -> Result<Events, Fault> {
+        assert!(!context.peer.is_empty());
+        if input.shard_id == "refused" {
+            return Err(Fault::new(FaultKind::ResourceNotFound, "no such consumer"));
+        }
+        let open = Open::new(&self.open);
+        let taken = Arc::clone(&self.taken);
+        let start = (open, taken, input.shard_id, 0);
+        let events = futures::stream::unfold(start, |(open, taken, shard, number)| async move {
+            let event = FakeService::event(&shard, number).await?;
+            taken.fetch_add(1, Ordering::Relaxed);
+            Some((event, (open, taken, shard, number + 1)))
+        });
+        Ok(Box::pin(events))
     }
 }
 
@@ -94,6 +178,7 @@ pub(crate) fn stored() -> PutRecordOutput {
     PutRecordOutput {
         shard: ShardIndex(0),
         sequence,
+        encrypted: false,
     }
 }
 
@@ -178,6 +263,7 @@ pub(crate) fn run(
     let behind: Arc<dyn Service> = Arc::clone(&service) as _;
     let gateway = Gateway::new(
         Arc::new(SeededRng::new(1)),
+        Arc::new(RealClock::new()),
         config,
         behind,
         Arc::new(FakeAdmin),
@@ -202,7 +288,9 @@ pub(crate) struct RawReply {
     pub(crate) status: u16,
     /// Names in lower case.
     pub(crate) headers: BTreeMap<String, String>,
+    /// As text; what is no UTF-8 is replaced.
     pub(crate) body: String,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> RawClient<S> {
@@ -247,13 +335,14 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> RawClient<S> {
         let length = headers
             .get("content-length")
             .map_or(0, |text| text.parse().expect("a length"));
-        let mut body = vec![0; length];
-        self.0.read_exact(&mut body).await.ok()?;
-        let body = String::from_utf8(body).expect("UTF-8");
+        let mut bytes = vec![0; length];
+        self.0.read_exact(&mut bytes).await.ok()?;
+        let body = String::from_utf8_lossy(&bytes).into_owned();
         Some(RawReply {
             status,
             headers,
             body,
+            bytes,
         })
     }
 
