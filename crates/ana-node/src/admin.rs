@@ -77,6 +77,8 @@ impl NodeAdmin {
         let Some(held) = self.router.group(GroupId(group)) else {
             return wrong(404, &format!("this node has no replica of group {group}"));
         };
+        // Taken before the log is read: what was applied then is committed, and cannot change any more.
+        let applied_index = held.applied();
         match digest::of_log(held.log(), from, upto).await {
             Ok(digest) => (
                 200,
@@ -84,6 +86,7 @@ impl NodeAdmin {
                     "group": group,
                     "from": from,
                     "upto": upto,
+                    "applied_index": applied_index,
                     "entries": digest.entries,
                     "digest": digest.hex,
                 }),

@@ -1,4 +1,4 @@
-//! A small client of the public endpoint: AWS JSON 1.1 over HTTP/1.1, for the commands of `ana`.
+//! A small client of the public endpoint: AWS JSON 1.1 over HTTP/1.1, with TLS or without, for the commands of `ana`.
 //!
 //! It exists so that `ana put`, `tail`, `stream`, `verify` and `bench` see the cluster exactly as a
 //! user's SDK does. Must stay true:
@@ -7,12 +7,16 @@
 //! - an answer says how many earlier attempts ended without one (`unsure`): such an attempt may have
 //!   written, so a record may be there twice.
 
+pub mod access;
 pub mod endpoint;
 pub mod error;
 pub mod kinesis;
+pub mod control;
+pub mod subscription;
 mod connections;
 mod retry;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ana_env::{Env, time};
@@ -22,10 +26,12 @@ use http_body_util::Full;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use self::connections::{Connections, SendFailure};
+use self::access::Access;
+use self::connections::{Connections, Protection, SendFailure};
 use self::endpoint::Endpoint;
 use self::error::{AwsError, ClientError};
 pub use self::retry::Retry;
+use crate::cluster::supervisor_api::PREFIX as SUPERVISOR_PREFIX;
 use crate::output;
 
 /// One attempt is given up after this long; the gateway itself answers 503 within 5 s.
@@ -36,7 +42,8 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Client {
     env: Env,
     endpoint: Endpoint,
-    connections: Connections,
+    access: Access,
+    connections: Arc<Connections>,
     retry: Retry,
 }
 
@@ -64,11 +71,13 @@ pub struct RawAnswer {
 
 impl Client {
     /// A client that opens its connections through the seams of `env`.
-    pub fn new(env: Env, endpoint: Endpoint) -> Client {
-        let connections = Connections::new(env.clone(), endpoint.authority().to_owned());
+    pub fn new(env: Env, endpoint: Endpoint, access: Access) -> Client {
+        let connections = Connections::new(env.clone(), endpoint.clone(), access.clone());
+        let connections = Arc::new(connections);
         Client {
             env,
             endpoint,
+            access,
             connections,
             retry: Retry::default(),
         }
@@ -177,11 +186,15 @@ impl Client {
             .header("host", self.endpoint.authority())
             .header("connection", "close")
             .body(Full::new(Bytes::new()))
-            .map_err(|error| ClientError::Unreadable {
-                operation: OPERATION,
-                why: error.to_string(),
-            })?;
-        let send = self.connections.send_on_new(request);
+            .map_err(|error| unwritable(OPERATION, &error))?;
+        let request = self.signed(OPERATION, request, &Bytes::new())?;
+        // The front door looks for the supervisor's paths in the first bytes; it cannot see into TLS.
+        let protection = if path.starts_with(SUPERVISOR_PREFIX) {
+            Protection::Plain
+        } else {
+            Protection::OfEndpoint
+        };
+        let send = self.connections.send_on_new(request, protection);
         self.bounded(OPERATION, wait_max, send).await
     }
 
@@ -195,12 +208,12 @@ impl Client {
             .await
     }
 
-    async fn bounded(
+    async fn bounded<T>(
         &self,
         operation: &'static str,
         wait_max: Duration,
-        send: impl Future<Output = Result<RawAnswer, SendFailure>>,
-    ) -> Result<RawAnswer, ClientError> {
+        send: impl Future<Output = Result<T, SendFailure>>,
+    ) -> Result<T, ClientError> {
         match time::timeout(wait_max, send).await {
             Ok(Ok(raw)) => Ok(raw),
             Ok(Err(SendFailure { why, sent })) => Err(ClientError::NoAnswer {
@@ -220,29 +233,56 @@ impl Client {
         operation: &'static str,
         body: Bytes,
     ) -> Result<Request<Full<Bytes>>, ClientError> {
-        let date = compact_time(self.env.clock.now_ms());
-        let day = date.get(..8).unwrap_or_default();
-        // The cluster does not check signatures yet; the header has the right shape for anything
-        // in between that looks at it. The signature is all zeros on purpose.
-        let authorization = format!(
-            "AWS4-HMAC-SHA256 Credential=anabranch/{day}/us-east-1/kinesis/aws4_request, \
-             SignedHeaders=host;x-amz-date;x-amz-target, Signature={:064}",
-            0
-        );
-        Request::builder()
+        let request = Request::builder()
             .method(Method::POST)
             .uri("/")
             .header("host", self.endpoint.authority())
             .header("content-type", "application/x-amz-json-1.1")
             .header("x-amz-target", format!("Kinesis_20131202.{operation}"))
+            .header("user-agent", concat!("ana/", env!("CARGO_PKG_VERSION")));
+        if self.access.signer().is_some() {
+            let request = request.body(Full::new(body.clone()));
+            let request = request.map_err(|error| unwritable(operation, &error))?;
+            return self.signed(operation, request, &body);
+        }
+        let date = compact_time(self.env.clock.now_ms());
+        let day = date.get(..8).unwrap_or_default();
+        // Without credentials the signature is all zeros on purpose; the header has the right shape for
+        // anything in between that looks at it.
+        let authorization = format!(
+            "AWS4-HMAC-SHA256 Credential=anabranch/{day}/us-east-1/kinesis/aws4_request, \
+             SignedHeaders=host;x-amz-date;x-amz-target, Signature={:064}",
+            0
+        );
+        request
             .header("x-amz-date", date)
             .header("authorization", authorization)
-            .header("user-agent", concat!("ana/", env!("CARGO_PKG_VERSION")))
             .body(Full::new(body))
-            .map_err(|error| ClientError::Unreadable {
-                operation,
-                why: error.to_string(),
-            })
+            .map_err(|error| unwritable(operation, &error))
+    }
+
+    /// The request with a signature, when there are credentials to sign with.
+    fn signed(
+        &self,
+        operation: &'static str,
+        request: Request<Full<Bytes>>,
+        body: &Bytes,
+    ) -> Result<Request<Full<Bytes>>, ClientError> {
+        let Some(signer) = self.access.signer() else {
+            return Ok(request);
+        };
+        let (mut head, full) = request.into_parts();
+        signer
+            .sign(&mut head, body, self.env.clock.now_ms())
+            .map_err(|error| unwritable(operation, &error))?;
+        Ok(Request::from_parts(head, full))
+    }
+}
+
+fn unwritable(operation: &'static str, error: &dyn std::error::Error) -> ClientError {
+    ClientError::Unreadable {
+        operation,
+        why: error.to_string(),
     }
 }
 

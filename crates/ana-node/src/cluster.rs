@@ -13,6 +13,7 @@
 
 pub mod layout;
 pub mod lock;
+pub mod certificates;
 pub mod ports;
 pub mod child;
 pub mod roster;

@@ -5,7 +5,9 @@
 
 mod bench;
 mod completion;
+mod consumer;
 mod env;
+mod limits;
 mod node;
 mod put;
 mod server;
@@ -16,15 +18,20 @@ mod up;
 mod verify;
 mod zone;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use ana_env::Env;
+use ana_gateway::Signer;
+use ana_types::Region;
 use clap::{Parser, Subcommand};
 
+use crate::access::{AccessError, read_credentials};
 use crate::client::Client;
+use crate::client::access::Access;
 use crate::client::endpoint::{DEFAULT, Endpoint};
 use crate::client::error::ClientError;
-use crate::config::Environment;
+use crate::config::{Environment, read_text};
 use crate::error::{CliError, Exit};
 use crate::output::{Format, Paint};
 
@@ -46,6 +53,15 @@ pub struct Cli {
         default_value = DEFAULT, hide_env_values = true
     )]
     endpoint: Endpoint,
+    /// The certificates to trust at https endpoints, PEM.
+    #[arg(
+        long, global = true, env = "AWS_CA_BUNDLE", value_name = "FILE", hide_env_values = true
+    )]
+    ca: Option<PathBuf>,
+    /// Who may call (`up`, `server` with --auth on); other commands sign with its first entry. Without it they sign
+    /// with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY where these are set.
+    #[arg(long, global = true, value_name = "FILE")]
+    credentials: Option<PathBuf>,
     /// How answers are printed; words for people always go to standard error.
     #[arg(short, long, global = true, value_enum, default_value = "table")]
     output: Format,
@@ -73,6 +89,9 @@ enum Command {
     Status(status::Status),
     #[command(subcommand)]
     Stream(stream::Stream),
+    #[command(subcommand)]
+    Consumer(consumer::Consumer),
+    Limits(limits::Limits),
     Put(put::Put),
     Tail(tail::Tail),
     Env(env::PrintEnv),
@@ -93,6 +112,12 @@ pub struct Context {
     pub env: Env,
     /// The cluster's address.
     pub endpoint: Endpoint,
+    /// Whom to trust there and what to sign with.
+    pub access: Access,
+    /// The CA file, as given.
+    pub ca: Option<PathBuf>,
+    /// The credentials file, as given.
+    pub credentials: Option<PathBuf>,
     /// How to print the answer.
     pub format: Format,
     /// Facts of the environment.
@@ -102,7 +127,37 @@ pub struct Context {
 impl Context {
     /// A client of the endpoint.
     pub fn client(&self) -> Client {
-        Client::new(self.env.clone(), self.endpoint.clone())
+        Client::new(self.env.clone(), self.endpoint.clone(), self.access.clone())
+    }
+
+    /// Reads the files that say whom to trust and what to sign with.
+    async fn read_access(&self) -> Result<Access, CliError> {
+        let disk = self.env.disk.as_ref();
+        let mut access = Access::default();
+        if let (Some(path), true) = (&self.ca, self.endpoint.is_tls()) {
+            let pem = read_text(disk, path).await;
+            let pem = pem.map_err(|error| CliError::file("read the CA file", path, &error))?;
+            access = access.trusting(pem.as_bytes()).map_err(|error| {
+                CliError::new(Exit::Usage, format!("the CA file cannot be used: {error}"))
+                    .context(format!("file {}", path.display()))
+                    .advice("try: the file that `ana up --tls` names")
+            })?;
+        }
+        let region = self.environment.aws_region.as_deref();
+        let region = region.map_or_else(|| Region::default().to_string(), str::to_owned);
+        if let Some(path) = &self.credentials {
+            let read = read_credentials(disk, path).await;
+            let credentials = read.map_err(|error| explain_access(&error))?;
+            return Ok(access.signing(Signer::first_of(&credentials, &region)));
+        }
+        Ok(match &self.environment.aws_keys {
+            None => access,
+            Some(keys) => {
+                let token = keys.session_token.as_deref();
+                let signer = Signer::new(&keys.access_key, &keys.secret_key, token, &region);
+                access.signing(signer)
+            }
+        })
     }
 
     /// The same, to be shared by tasks.
@@ -121,6 +176,22 @@ impl Context {
     }
 }
 
+impl Command {
+    /// Whether it talks to the endpoint; the others start something or only print.
+    fn is_client(&self) -> bool {
+        !matches!(
+            self,
+            Command::Up(_) | Command::Server(_) | Command::Env(_) | Command::Completion(_)
+        )
+    }
+}
+
+/// A credentials file or certificate that cannot be used, as a person should read it.
+fn explain_access(error: &AccessError) -> CliError {
+    CliError::new(Exit::Usage, error.to_string())
+        .advice("the form of a credentials file is described in docs/OPERATING.md")
+}
+
 /// Runs the command of a parsed command line.
 ///
 /// # Errors
@@ -128,21 +199,30 @@ impl Context {
 pub async fn run(cli: Cli, env: Env) -> Result<Exit, CliError> {
     let Cli {
         endpoint,
+        ca,
+        credentials,
         output,
         command,
     } = cli;
-    let environment = Environment::read();
-    let context = Context {
+    let mut context = Context {
         env,
         endpoint,
+        access: Access::default(),
+        ca,
+        credentials,
         format: output,
-        environment,
+        environment: Environment::read(),
     };
+    if command.is_client() {
+        context.access = context.read_access().await?;
+    }
     match command {
         Command::Up(up) => Box::pin(up.run(&context)).await,
         Command::Server(server) => Box::pin(server.run(&context)).await,
         Command::Status(status) => status.run(&context).await,
         Command::Stream(stream) => stream.run(&context).await,
+        Command::Consumer(consumer) => consumer.run(&context).await,
+        Command::Limits(limits) => limits.run(&context).await,
         Command::Put(put) => put.run(&context).await,
         Command::Tail(tail) => tail.run(&context).await,
         Command::Env(env) => env.run(&context),

@@ -1,6 +1,7 @@
 //! Settings: the TOML file of a node, and the few facts taken from the environment.
 //!
-//! The only place of the program that reads either (clap reads `ANA_ENDPOINT` by itself). Each key
+//! The only place of the program that reads either (clap reads `ANA_ENDPOINT` and
+//! `AWS_CA_BUNDLE` by itself). Each key
 //! has a default unless it says otherwise; an unknown key is refused, so that a typing error is not
 //! a silent default.
 //!
@@ -11,6 +12,15 @@
 //! api = "0.0.0.0:4567"            # required: where this node listens for clients
 //! peer = "0.0.0.0:4667"           # required: where this node listens for other nodes
 //!
+//! [auth]                          # required unless `api` is on loopback
+//! mode = "on"
+//! credentials = "/etc/anabranch/credentials.toml"
+//!
+//! [tls]                           # without it: plain HTTP only
+//! certificate = "/etc/anabranch/certificate.pem"
+//! key = "/etc/anabranch/key.pem"
+//! plain = "refuse"
+//!
 //! [[members]]                     # required: the founding nodes, the same list on every node
 //! id = 1
 //! zone = "a"
@@ -18,14 +28,25 @@
 //! peer = "10.0.1.10:4667"         # where other nodes reach it
 //! ```
 
+mod access;
+mod environment;
+mod on_demand;
+
+pub use access::{AuthMode, AuthSettings, PlainSetting, TlsSettings};
+pub use environment::{AwsKeys, Environment};
+pub use on_demand::OnDemandSettings;
+
 use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use ana_env::{Disk, Open};
+use ana_gateway::GatewayConfig;
 use ana_types::{AccountId, NodeId, Region, Zone};
 use serde::{Deserialize, Serialize};
+
+/// The most that `connections_max` may say: some 20 GiB of idle connections.
+const CONNECTIONS_MAX: usize = 1_000_000;
 
 /// The settings of one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +85,16 @@ pub struct NodeConfig {
     /// such as `info,ana_raft=debug`; `info,openraft=warn`.
     #[serde(default = "default_log_level")]
     pub log_level: String,
+    /// Connections of clients at a time, a further one is closed at once; 16,384, and fewer where the kernel lets the
+    /// process open too few files.
+    #[serde(default = "default_connections_max")]
+    pub connections_max: usize,
+    /// Who may call; everybody, which is allowed on loopback only.
+    #[serde(default)]
+    pub auth: AuthSettings,
+    /// TLS at the address for clients; none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsSettings>,
     /// Times of the consensus protocol.
     #[serde(default)]
     pub raft: RaftSettings,
@@ -73,6 +104,9 @@ pub struct NodeConfig {
     /// When logs are marked and trimmed.
     #[serde(default)]
     pub trim: TrimTimes,
+    /// When on-demand streams follow their load.
+    #[serde(default)]
+    pub on_demand: OnDemandSettings,
     /// The founding nodes, the same list on every node.
     pub members: Vec<MemberConfig>,
 }
@@ -184,6 +218,10 @@ fn default_retention_hour_ms() -> u64 {
     3_600_000
 }
 
+fn default_connections_max() -> usize {
+    GatewayConfig::default().connections_max
+}
+
 fn default_log_level() -> String {
     "info,openraft=warn".to_owned()
 }
@@ -230,9 +268,13 @@ impl NodeConfig {
             retention_hour_ms: default_retention_hour_ms(),
             supervisor: None,
             log_level: default_log_level(),
+            connections_max: default_connections_max(),
+            auth: AuthSettings::default(),
+            tls: None,
             raft: RaftSettings::default(),
             log: LogSettings::default(),
             trim: TrimTimes::default(),
+            on_demand: OnDemandSettings::default(),
             members,
         }
     }
@@ -242,17 +284,34 @@ impl NodeConfig {
     /// # Errors
     /// With the line for malformed text, with the key for an impossible value.
     pub fn parse(text: &str) -> Result<NodeConfig, ConfigError> {
-        let config: NodeConfig = toml::from_str(text)?;
+        NodeConfig::parse_with(text, |_| {})
+    }
+
+    /// The same with changes made before the check, as the options of a command ask for them.
+    ///
+    /// # Errors
+    /// As [`NodeConfig::parse`].
+    pub fn parse_with(
+        text: &str,
+        change: impl FnOnce(&mut NodeConfig),
+    ) -> Result<NodeConfig, ConfigError> {
+        let mut config: NodeConfig = toml::from_str(text)?;
+        change(&mut config);
         config.check()?;
+        config.check_exposure()?;
         Ok(config)
     }
 
-    /// Reads and checks a settings file.
+    /// Reads and checks a settings file, with changes made before the check.
     ///
     /// # Errors
     /// As [`NodeConfig::parse`], and when the file cannot be read.
-    pub async fn read(disk: &dyn Disk, path: &Path) -> Result<NodeConfig, ConfigError> {
-        NodeConfig::parse(&read_text(disk, path).await?)
+    pub async fn read(
+        disk: &dyn Disk,
+        path: &Path,
+        change: impl FnOnce(&mut NodeConfig),
+    ) -> Result<NodeConfig, ConfigError> {
+        NodeConfig::parse_with(&read_text(disk, path).await?, change)
     }
 
     /// The settings as a file.
@@ -290,8 +349,15 @@ impl NodeConfig {
         if !(1..=3_600_000).contains(&self.retention_hour_ms) {
             return Err(invalid("retention_hour_ms", "1 to 3600000 (an hour)"));
         }
+        if !(1..=CONNECTIONS_MAX).contains(&self.connections_max) {
+            return Err(invalid("connections_max", "1 to 1000000"));
+        }
         self.check_members()?;
         self.check_times()?;
+        self.auth.check().map_err(|(key, problem)| invalid(key, problem))?;
+        self.on_demand
+            .check()
+            .map_err(|(key, problem)| invalid(key, problem))?;
         if !((64 << 10)..=(1 << 30)).contains(&self.log.segment_bytes) {
             return Err(invalid(
                 "log.segment_bytes",
@@ -429,41 +495,6 @@ pub async fn read_text(disk: &dyn Disk, path: &Path) -> io::Result<String> {
         .map_err(|too_large| io::Error::new(io::ErrorKind::InvalidData, too_large))?;
     let bytes = file.read_at(0, len).await?;
     String::from_utf8(bytes.to_vec()).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))
-}
-
-/// What the program takes from its environment.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Environment {
-    /// `NO_COLOR` is set to anything.
-    pub no_color: bool,
-    data_home: Option<PathBuf>,
-    home: Option<PathBuf>,
-}
-
-impl Environment {
-    /// Reads it.
-    pub fn read() -> Environment {
-        Environment::from(|name| std::env::var_os(name))
-    }
-
-    fn from(variable: impl Fn(&str) -> Option<OsString>) -> Environment {
-        let set = |name: &str| variable(name).filter(|value| !value.is_empty());
-        Environment {
-            no_color: set("NO_COLOR").is_some(),
-            data_home: set("XDG_DATA_HOME").map(PathBuf::from),
-            home: set("HOME").map(PathBuf::from),
-        }
-    }
-
-    /// Where `ana up` keeps its data when not told: `$XDG_DATA_HOME/anabranch`, else
-    /// `~/.local/share/anabranch`, else `./anabranch-data`.
-    pub fn data_dir(&self) -> PathBuf {
-        match (&self.data_home, &self.home) {
-            (Some(data), _) if data.is_absolute() => data.join("anabranch"),
-            (_, Some(home)) => home.join(".local/share/anabranch"),
-            _ => PathBuf::from("anabranch-data"),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! Must stay true: `node`, `service` and `admin` use no process globals, no real time and no
 //! threads; everything else is for real processes.
 
+pub mod access;
 pub mod config;
 pub mod node;
 pub mod service;
@@ -17,6 +18,8 @@ pub mod output;
 pub mod signals;
 pub mod stdin;
 pub mod histogram;
+pub mod open_files;
+pub mod aggregation;
 pub mod client;
 pub mod reading;
 pub mod verify;

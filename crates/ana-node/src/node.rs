@@ -26,6 +26,7 @@ use ana_router::{Limits, Member, Router, RouterConfig};
 use ana_types::{AccountId, KinesisError, NameError, NodeId, Region, Zone};
 use tokio::sync::watch;
 
+use crate::access::{self, AccessError};
 use crate::admin::NodeAdmin;
 use crate::config::{ConfigError, LimitsSetting, MemberConfig, NodeConfig};
 use crate::service::NodeService;
@@ -54,6 +55,9 @@ pub enum NodeError {
     /// A name in the settings is not possible.
     #[error("settings: {0}")]
     Name(#[from] NameError),
+    /// Who may call, or the certificate, cannot be read.
+    #[error("settings: {0}")]
+    Access(#[from] AccessError),
     /// It cannot listen.
     #[error("cannot listen at {address}: {source}")]
     Listen {
@@ -84,6 +88,7 @@ impl Node {
     ) -> Result<Node, NodeError> {
         config.check()?;
         let router_config = router_config(&config)?;
+        let gateway_config = gateway_config(&env, &config).await?;
         let api = listen(&env, &config.api).await?;
         let peer = listen(&env, &config.peer).await?;
 
@@ -98,12 +103,12 @@ impl Node {
         router.start().await.map_err(NodeError::Router)?;
 
         let api_addr = api.local_addr();
-        let rng = Arc::clone(&env.rng);
+        let (rng, clock) = (Arc::clone(&env.rng), Arc::clone(&env.clock));
         let service = Arc::new(NodeService::new(env, router.clone()));
         let admin = Arc::new(NodeAdmin::new(router.clone(), config.supervisor.clone()));
         let (end_gateway, ended) = watch::channel(false);
         let gateway = Tasks::new();
-        let door = Gateway::new(rng, GatewayConfig::default(), service, admin);
+        let door = Gateway::new(rng, clock, gateway_config, service, admin);
         gateway.spawn(door.serve(api, until_true(ended)));
         tracing::info!(
             node = config.node_id,
@@ -160,6 +165,12 @@ impl Node {
         }
     }
 
+    /// Before a planned end: gives leaderships away, so that clients do not wait for elections.
+    pub async fn hand_over(&self) {
+        let given = self.router.hand_over().await;
+        tracing::info!(given, "leaderships handed over");
+    }
+
     /// Ends the node in order: no new requests, requests under way answered, logs closed.
     pub async fn shutdown(self) {
         if self.end_gateway.send(true).is_err() {
@@ -186,6 +197,20 @@ async fn listen(env: &Env, address: &str) -> Result<Box<dyn ana_env::Listener>, 
         source,
     };
     env.net.listen(address).await.map_err(failed)
+}
+
+async fn gateway_config(env: &Env, config: &NodeConfig) -> Result<GatewayConfig, AccessError> {
+    let disk = env.disk.as_ref();
+    let tls = match &config.tls {
+        Some(settings) => Some(access::tls(disk, settings).await?),
+        None => None,
+    };
+    Ok(GatewayConfig {
+        authentication: access::authentication(disk, &config.auth, &config.region).await?,
+        tls,
+        connections_max: config.connections_max,
+        ..GatewayConfig::default()
+    })
 }
 
 fn member(config: &MemberConfig) -> Result<Member, NameError> {
@@ -240,5 +265,8 @@ fn router_config(config: &NodeConfig) -> Result<RouterConfig, NameError> {
         deadline: RouterConfig::DEADLINE,
         trim_every: Duration::from_millis(config.trim.check_ms),
         balance_every: RouterConfig::BALANCE_EVERY,
+        on_demand: config.on_demand.to_router(),
+        subscription_life: RouterConfig::SUBSCRIPTION_LIFE,
+        subscription_takeover_after: RouterConfig::SUBSCRIPTION_TAKEOVER_AFTER,
     })
 }

@@ -222,7 +222,7 @@ pub fn iso_time(ms: u64) -> String {
 }
 
 /// Days since 1970-01-01 as year, month, day of the Gregorian calendar.
-fn civil_from_days(days: u64) -> (u64, u64, u64) {
+pub(crate) fn civil_from_days(days: u64) -> (u64, u64, u64) {
     // Count from 0000-03-01, so that the leap day is the last day of a year.
     let shifted = days + 719_468;
     let era = shifted / 146_097;

@@ -12,6 +12,7 @@
 
 pub mod lineage;
 mod shard;
+mod fan_out;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use ana_types::SequenceNumber;
 use serde_json::json;
 use tokio::sync::mpsc;
 
+use self::fan_out::FanOutReader;
 use self::lineage::Lineage;
 use self::shard::{Event, ShardReader};
 use crate::client::error::ClientError;
@@ -67,6 +69,8 @@ pub struct Batch {
 pub struct Follower {
     client: Arc<Client>,
     stream: String,
+    /// Reads as this registered consumer instead of asking for records.
+    consumer_arn: Option<String>,
     until: Until,
     starts: BTreeMap<String, StartAt>,
     lineage: Lineage,
@@ -115,6 +119,7 @@ impl Follower {
         Ok(Follower {
             client,
             stream: stream.to_owned(),
+            consumer_arn: None,
             until,
             starts,
             lineage,
@@ -123,6 +128,13 @@ impl Follower {
             events_from_shards,
             tasks: Tasks::new(),
         })
+    }
+
+    /// Reads as a registered consumer, to whom records are pushed. To be said before the first `next`.
+    #[must_use]
+    pub fn for_consumer(mut self, consumer_arn: String) -> Follower {
+        self.consumer_arn = Some(consumer_arn);
+        self
     }
 
     /// The next records; `None` when everything asked for has been read.
@@ -161,15 +173,28 @@ impl Follower {
     fn begin_what_is_ready(&mut self) {
         for shard in self.lineage.take_ready() {
             let start = self.starts.get(&shard).cloned().unwrap_or(StartAt::Horizon);
-            let reader = ShardReader {
-                client: Arc::clone(&self.client),
-                stream: self.stream.clone(),
-                shard,
-                until: self.until,
-                events: self.events_from_shards.clone(),
-            };
+            let (client, until) = (Arc::clone(&self.client), self.until);
+            let events = self.events_from_shards.clone();
             self.shards_under_way += 1;
-            self.tasks.spawn(reader.run(start));
+            if let Some(consumer_arn) = self.consumer_arn.clone() {
+                let reader = FanOutReader {
+                    client,
+                    consumer_arn,
+                    shard,
+                    until,
+                    events,
+                };
+                self.tasks.spawn(reader.run(start));
+            } else {
+                let reader = ShardReader {
+                    client,
+                    stream: self.stream.clone(),
+                    shard,
+                    until,
+                    events,
+                };
+                self.tasks.spawn(reader.run(start));
+            }
         }
     }
 }

@@ -4,17 +4,21 @@
 //! `service/`, one file per area. Must stay true: no decision of the domain is made here, and a
 //! domain error meets AWS's words only in `ana-wire`.
 
+mod consumers;
 mod data;
+mod scaling;
+mod settings;
 mod shards;
 mod streams;
+mod subscribe;
 mod tags;
 mod tokens;
 
 use ana_env::Env;
-use ana_gateway::{RequestContext, Service};
+use ana_gateway::{Events, RequestContext, Service};
 use ana_router::Router;
 use ana_types::{AccountId, KinesisError, Region};
-use ana_wire::{Fault, Request, Response};
+use ana_wire::{Fault, Request, Response, SubscribeToShardInput};
 use async_trait::async_trait;
 
 use self::tokens::Tokens;
@@ -43,30 +47,73 @@ impl NodeService {
     }
 
     async fn carry_out(&self, request: Request) -> Result<Response, KinesisError> {
+        use Request as R;
         let (router, tokens) = (&self.router, &self.tokens);
         match request {
-            Request::CreateStream(input) => streams::create(router, input).await,
-            Request::DeleteStream(input) => streams::delete(router, input).await,
-            Request::DescribeStream(input) => streams::describe(router, input).await,
-            Request::DescribeStreamSummary(input) => streams::summary(router, input).await,
-            Request::DescribeLimits(_) => streams::limits(router).await,
-            Request::ListStreams(input) => streams::list(router, tokens, input).await,
-            Request::IncreaseStreamRetentionPeriod(input) => {
+            R::CreateStream(input) => streams::create(router, input).await,
+            R::DeleteStream(input) => streams::delete(router, input).await,
+            R::DescribeStream(input) => streams::describe(router, input).await,
+            R::DescribeStreamSummary(input) => streams::summary(router, input).await,
+            R::DescribeLimits(_) => streams::limits(router).await,
+            R::ListStreams(input) => streams::list(router, tokens, input).await,
+            R::IncreaseStreamRetentionPeriod(input) => {
                 streams::increase_retention(router, input).await
             }
-            Request::DecreaseStreamRetentionPeriod(input) => {
+            R::DecreaseStreamRetentionPeriod(input) => {
                 streams::decrease_retention(router, input).await
             }
-            Request::ListShards(input) => shards::list(router, tokens, input).await,
-            Request::SplitShard(input) => shards::split(router, input).await,
-            Request::MergeShards(input) => shards::merge(router, input).await,
-            Request::PutRecord(input) => data::put_record(router, input).await,
-            Request::PutRecords(input) => self.put_records(input).await,
-            Request::GetShardIterator(input) => data::iterator(router, tokens, input).await,
-            Request::GetRecords(input) => data::get_records(router, tokens, input).await,
-            Request::AddTagsToStream(input) => tags::add(router, input).await,
-            Request::RemoveTagsFromStream(input) => tags::remove(router, input).await,
-            Request::ListTagsForStream(input) => tags::list(router, input).await,
+            R::ListShards(input) => shards::list(router, tokens, input).await,
+            R::SplitShard(input) => shards::split(router, input).await,
+            R::MergeShards(input) => shards::merge(router, input).await,
+            R::UpdateShardCount(input) => scaling::update_shard_count(router, input).await,
+            R::UpdateStreamMode(input) => scaling::update_stream_mode(router, input).await,
+            R::UpdateStreamWarmThroughput(input) => {
+                scaling::update_stream_warm_throughput(router, input).await
+            }
+            R::PutRecord(input) => data::put_record(router, input).await,
+            R::PutRecords(input) => self.put_records(input).await,
+            R::GetShardIterator(input) => data::iterator(router, tokens, input).await,
+            R::GetRecords(input) => data::get_records(router, tokens, input).await,
+            R::SubscribeToShard(_) => Err(KinesisError::Internal {
+                why: "a subscription has events for an answer: it goes through `subscribe`"
+                    .to_owned(),
+            }),
+            R::RegisterStreamConsumer(input) => {
+                consumers::register_stream_consumer(router, input).await
+            }
+            R::DeregisterStreamConsumer(input) => {
+                consumers::deregister_stream_consumer(router, input).await
+            }
+            R::DescribeStreamConsumer(input) => {
+                consumers::describe_stream_consumer(router, input).await
+            }
+            R::ListStreamConsumers(input) => {
+                consumers::list_stream_consumers(router, tokens, input).await
+            }
+            R::AddTagsToStream(input) => tags::add(router, input).await,
+            R::RemoveTagsFromStream(input) => tags::remove(router, input).await,
+            R::ListTagsForStream(input) => tags::list(router, input).await,
+            R::TagResource(input) => settings::tag_resource(router, input).await,
+            R::UntagResource(input) => settings::untag_resource(router, input).await,
+            R::ListTagsForResource(input) => settings::list_tags_for_resource(router, input).await,
+            R::EnableEnhancedMonitoring(input) => {
+                settings::enable_enhanced_monitoring(router, input).await
+            }
+            R::DisableEnhancedMonitoring(input) => {
+                settings::disable_enhanced_monitoring(router, input).await
+            }
+            R::StartStreamEncryption(input) => {
+                settings::start_stream_encryption(router, input).await
+            }
+            R::StopStreamEncryption(input) => settings::stop_stream_encryption(router, input).await,
+            R::UpdateMaxRecordSize(input) => settings::update_max_record_size(router, input).await,
+            R::PutResourcePolicy(input) => settings::put_resource_policy(router, input).await,
+            R::GetResourcePolicy(input) => settings::get_resource_policy(router, input).await,
+            R::DeleteResourcePolicy(input) => settings::delete_resource_policy(router, input).await,
+            R::DescribeAccountSettings(_) => settings::describe_account_settings(router).await,
+            R::UpdateAccountSettings(input) => {
+                settings::update_account_settings(router, input).await
+            }
         }
     }
 
@@ -86,11 +133,35 @@ impl NodeService {
 #[async_trait]
 impl Service for NodeService {
     async fn call(&self, context: RequestContext, request: Request) -> Result<Response, Fault> {
-        let operation = request.operation();
-        self.carry_out(request).await.map_err(|error| {
+        let (operation, is_dry_run) = (request.operation(), request.is_dry_run());
+        let answer = self.carry_out(request).await.map_err(|error| {
             let id = &context.request_id;
             tracing::debug!(%id, operation = operation.name(), %error, "refused");
             self.fault(&error)
-        })
+        })?;
+        if is_dry_run {
+            return Err(Fault::dry_run());
+        }
+        Ok(answer)
+    }
+
+    async fn subscribe(
+        &self,
+        context: RequestContext,
+        input: SubscribeToShardInput,
+    ) -> Result<Events, Fault> {
+        let refused = |error| {
+            tracing::debug!(id = %context.request_id, %error, "no subscription");
+            self.fault(&error)
+        };
+        if input.dry_run {
+            let checked = subscribe::would_subscribe(&self.router, input).await;
+            return Err(checked.map_or_else(refused, |()| Fault::dry_run()));
+        }
+        let subscription = subscribe::subscribe(&self.router, input).await;
+        let subscription = subscription.map_err(refused)?;
+        let service = self.clone();
+        let fault = move |error: &KinesisError| service.fault(error);
+        Ok(Box::pin(subscribe::events(subscription, fault)))
     }
 }

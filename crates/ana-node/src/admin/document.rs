@@ -19,6 +19,9 @@ pub struct StatusDocument {
     /// `healthy`, `degraded` (everything works, something is missing) or `unavailable` (some group
     /// has no leader).
     pub health: Health,
+    /// Whether records lie encrypted on the disks. Not done yet: `EncryptionType` is kept and answered, no more.
+    #[serde(default)]
+    pub encryption_at_rest: bool,
     /// Every node, ascending.
     pub nodes: Vec<NodeEntry>,
     /// Every group, the metadata group first.
@@ -128,6 +131,7 @@ impl StatusDocument {
             cluster_id,
             supervisor,
             health,
+            encryption_at_rest: false,
             nodes,
             groups,
         };

@@ -17,6 +17,8 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 
 use super::RawAnswer;
+use super::access::Access;
+use super::endpoint::Endpoint;
 
 /// Idle connections kept; more are closed after use.
 const IDLE_MAX: usize = 64;
@@ -32,19 +34,30 @@ pub(super) struct SendFailure {
     pub(super) sent: bool,
 }
 
+/// How a connection is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Protection {
+    /// As the endpoint's scheme says.
+    OfEndpoint,
+    /// Not at all: what the front door answers by itself, on loopback.
+    Plain,
+}
+
 #[derive(Debug)]
 pub(super) struct Connections {
     env: Env,
-    authority: String,
+    endpoint: Endpoint,
+    access: Access,
     idle: Mutex<Vec<Sender>>,
     tasks: Tasks,
 }
 
 impl Connections {
-    pub(super) fn new(env: Env, authority: String) -> Connections {
+    pub(super) fn new(env: Env, endpoint: Endpoint, access: Access) -> Connections {
         Connections {
             env,
-            authority,
+            endpoint,
+            access,
             idle: Mutex::new(Vec::new()),
             tasks: Tasks::new(),
         }
@@ -77,13 +90,31 @@ impl Connections {
     pub(super) async fn send_on_new(
         &self,
         request: Request<Full<Bytes>>,
+        protection: Protection,
     ) -> Result<RawAnswer, SendFailure> {
-        let mut sender = self.connect().await?;
+        let mut sender = self.connect_by(protection).await?;
         let response = sender
             .send_request(request)
             .await
             .map_err(|e| failure(&e, true))?;
         read_answer(response).await
+    }
+
+    /// Sends on a connection of its own and gives back the body as it comes, when the answer is good; else the whole
+    /// answer. The connection ends with the body.
+    pub(super) async fn open(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Result<Incoming, RawAnswer>, SendFailure> {
+        let mut sender = self.connect().await?;
+        let response = sender
+            .send_request(request)
+            .await
+            .map_err(|error| failure(&error, !error.is_canceled()))?;
+        if response.status().is_success() {
+            return Ok(Ok(response.into_body()));
+        }
+        read_answer(response).await.map(Err)
     }
 
     async fn finish(
@@ -110,13 +141,24 @@ impl Connections {
     }
 
     async fn connect(&self) -> Result<Sender, SendFailure> {
+        self.connect_by(Protection::OfEndpoint).await
+    }
+
+    async fn connect_by(&self, protection: Protection) -> Result<Sender, SendFailure> {
         let unsent = |why: String| SendFailure { why, sent: false };
         let stream = self
             .env
             .net
-            .connect(&self.authority)
+            .connect(self.endpoint.authority())
             .await
             .map_err(|e| unsent(e.to_string()))?;
+        let stream = match protection {
+            Protection::OfEndpoint if self.endpoint.is_tls() => {
+                let secured = self.access.secure(stream, self.endpoint.host()).await;
+                secured.map_err(|why| unsent(format!("TLS: {why}")))?
+            }
+            Protection::OfEndpoint | Protection::Plain => stream,
+        };
         let (sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|e| unsent(e.to_string()))?;

@@ -1,4 +1,4 @@
-//! The address of a cluster as a person writes it: `http://host:port`.
+//! The address of a cluster as a person writes it: `http://host:port` or `https://host:port`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,18 +6,16 @@ use std::str::FromStr;
 /// The endpoint used when neither `--endpoint` nor `ANA_ENDPOINT` says otherwise.
 pub const DEFAULT: &str = "http://127.0.0.1:4567";
 
-/// An `http://` endpoint: host and port, no path.
+/// An endpoint: scheme, host and port, no path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
+    tls: bool,
     authority: String,
 }
 
 /// Why a text is not an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
-    /// TLS is not offered yet.
-    #[error("https endpoints are not supported by this command yet; use http://host:port")]
-    Tls,
     /// Not a host with an optional port.
     #[error("an endpoint looks like {DEFAULT}")]
     Malformed,
@@ -28,16 +26,27 @@ impl Endpoint {
     pub fn authority(&self) -> &str {
         &self.authority
     }
+
+    /// The host alone: a name, or an address without brackets.
+    pub fn host(&self) -> &str {
+        let host = self.authority.rsplit_once(':').map(|(host, _port)| host);
+        host.unwrap_or_default().trim_matches(['[', ']'])
+    }
+
+    /// Whether it is spoken to by TLS.
+    pub fn is_tls(&self) -> bool {
+        self.tls
+    }
 }
 
 impl FromStr for Endpoint {
     type Err = EndpointError;
 
     fn from_str(text: &str) -> Result<Endpoint, EndpointError> {
-        if text.starts_with("https://") {
-            return Err(EndpointError::Tls);
-        }
-        let rest = text.strip_prefix("http://").unwrap_or(text);
+        let (tls, rest) = match text.strip_prefix("https://") {
+            Some(rest) => (true, rest),
+            None => (false, text.strip_prefix("http://").unwrap_or(text)),
+        };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let (host, port) = match rest.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => (
@@ -45,7 +54,7 @@ impl FromStr for Endpoint {
                 port.parse::<u16>()
                     .map_err(|_not_a_port| EndpointError::Malformed)?,
             ),
-            _ => (rest, 80),
+            _ => (rest, if tls { 443 } else { 80 }),
         };
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
         let bracketed = host.starts_with('[') && host.ends_with(']');
@@ -53,6 +62,7 @@ impl FromStr for Endpoint {
             return Err(EndpointError::Malformed);
         }
         Ok(Endpoint {
+            tls,
             authority: format!("{host}:{port}"),
         })
     }
@@ -60,7 +70,8 @@ impl FromStr for Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}", self.authority)
+        let scheme = if self.tls { "https" } else { "http" };
+        write!(f, "{scheme}://{}", self.authority)
     }
 }
 
@@ -76,7 +87,10 @@ mod tests {
             ("localhost:4567", Ok("http://localhost:4567")),
             ("http://kinesis.test", Ok("http://kinesis.test:80")),
             ("http://[::1]:4567", Ok("http://[::1]:4567")),
-            ("https://x:1", Err(EndpointError::Tls)),
+            ("https://x:1", Ok("https://x:1")),
+            ("https://kinesis.test/", Ok("https://kinesis.test:443")),
+            ("https://", Err(EndpointError::Malformed)),
+            ("https://http://x:1", Err(EndpointError::Malformed)),
             ("http://x:notaport", Err(EndpointError::Malformed)),
             ("http://x:1/path", Err(EndpointError::Malformed)),
             ("", Err(EndpointError::Malformed)),
@@ -84,6 +98,17 @@ mod tests {
         for (text, expected) in cases {
             let got = text.parse::<Endpoint>().map(|e| e.to_string());
             assert_eq!(got, expected.map(str::to_owned), "{text}");
+        }
+    }
+    #[test]
+    fn the_host_is_what_a_certificate_is_made_for() {
+        for (text, host, tls) in [
+            ("https://localhost:4567", "localhost", true),
+            ("https://127.0.0.1", "127.0.0.1", true),
+            ("http://[::1]:4567", "::1", false),
+        ] {
+            let endpoint: Endpoint = text.parse().expect("an endpoint");
+            assert_eq!((endpoint.host(), endpoint.is_tls()), (host, tls));
         }
     }
 }

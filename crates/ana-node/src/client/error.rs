@@ -124,7 +124,7 @@ impl ClientError {
             ClientError::Aws(error) => match error.kind.as_str() {
                 "ResourceNotFoundException" => Exit::NotFound,
                 "ResourceInUseException" => Exit::Exists,
-                "AccessDeniedException" | "UnrecognizedClientException" => Exit::Permission,
+                kind if is_of_access(kind) => Exit::Permission,
                 _ => Exit::Failed,
             },
             ClientError::NoAnswer { .. } => Exit::Unavailable,
@@ -172,6 +172,7 @@ impl ClientError {
             ClientError::Aws(error) => match error.kind.as_str() {
                 "ResourceNotFoundException" => "try: ana stream ls",
                 "ResourceInUseException" => "try: ana stream describe NAME (it must be ACTIVE)",
+                kind if is_of_access(kind) => ACCESS_ADVICE,
                 _ => "try: the command with --help",
             },
             ClientError::NoAnswer { .. } => {
@@ -181,6 +182,23 @@ impl ClientError {
             ClientError::Unreadable { .. } => "is this a Kinesis endpoint?",
         }
     }
+}
+
+/// What to do when the cluster does not know the caller.
+pub const ACCESS_ADVICE: &str = "try: --credentials FILE (as the cluster has it), or AWS_ACCESS_KEY_ID and \
+                                 AWS_SECRET_ACCESS_KEY; is the clock right?";
+
+/// Errors that say who may call, not what is wrong with the call.
+fn is_of_access(kind: &str) -> bool {
+    matches!(
+        kind,
+        "AccessDeniedException"
+            | "UnrecognizedClientException"
+            | "MissingAuthenticationTokenException"
+            | "IncompleteSignatureException"
+            | "InvalidSignatureException"
+            | "ExpiredTokenException"
+    )
 }
 
 #[cfg(test)]
@@ -233,6 +251,13 @@ mod tests {
             ),
             (503, "not json", Exit::Unavailable, true, true),
             (413, "", Exit::Failed, false, false),
+            (
+                400,
+                r#"{"__type":"InvalidSignatureException"}"#,
+                Exit::Permission,
+                false,
+                false,
+            ),
         ];
         for (status, body, exit, retry, unsure) in cases {
             let error = aws(status, body);

@@ -8,7 +8,7 @@ use super::error::ClientError;
 use super::{Answer, Client};
 
 /// Pages of a listing are followed at most this often: 10,000 shards or streams by 100.
-const PAGES_MAX: usize = 1000;
+pub(super) const PAGES_MAX: usize = 1000;
 
 /// A member that may be absent is left out, as an SDK does.
 type Absent = Option<String>;
@@ -127,6 +127,27 @@ pub struct StreamDescription {
     pub retention_period_hours: u64,
     /// Shards that take writes.
     pub open_shard_count: u64,
+    /// Registered fan-out consumers.
+    #[serde(default)]
+    pub consumer_count: u64,
+    /// NONE or KMS.
+    #[serde(default)]
+    pub encryption_type: Absent,
+    /// The key's name when the type is KMS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Absent,
+    /// Shard-level metrics that are on.
+    #[serde(default)]
+    pub enhanced_monitoring: Vec<EnhancedMetrics>,
+}
+
+/// One element of `EnhancedMonitoring`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct EnhancedMetrics {
+    /// Names of metrics.
+    #[serde(default)]
+    pub shard_level_metrics: Vec<String>,
 }
 
 /// A record to put, data in base64.

@@ -3,7 +3,7 @@
 //! ```text
 //!   accept -> first bytes -> "GET|POST /_ana/supervisor/" -> answered here
 //!                         \-> a live node, in turn -> bytes both ways until both sides have ended
-//!                          \-> no live node: 503 here
+//!                          \-> no live node: 503 here, or the end of a TLS connection
 //! ```
 //! Must stay true:
 //! - a connection belongs to one node from its first byte to its last: nothing is ever sent twice,
@@ -44,6 +44,8 @@ const REFUSED_BODY_MAX: usize = 16 << 20;
 /// Pause after a failed accept (out of descriptors), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const FIRST_READ_BYTES: usize = 16 << 10;
+/// The first byte of a TLS connection; whatever follows is between the client and a node.
+const TLS_HANDSHAKE: u8 = 0x16;
 
 /// The proxy.
 #[derive(Debug, Clone)]
@@ -111,6 +113,10 @@ impl FrontDoor {
                 return Ok(());
             }
         }
+        if first.first() == Some(&TLS_HANDSHAKE) {
+            // We have no certificate to say so with; SDKs try again after a closed connection as after a 503.
+            return Ok(());
+        }
         self.answer_here(client, first).await
     }
 
@@ -121,7 +127,11 @@ impl FrontDoor {
         let answered = Arc::new(Notify::new());
         let service = {
             let (own, answered) = (self.own.clone(), Arc::clone(&answered));
-            service_fn(move |request| own_answer(own.clone(), Arc::clone(&answered), request))
+            let clock = Arc::clone(&self.env.clock);
+            service_fn(move |request| {
+                let now_ms = clock.now_ms();
+                own_answer(own.clone(), Arc::clone(&answered), now_ms, request)
+            })
         };
         let server = auto::Builder::new(TokioExecutor::new());
         let connection = server.serve_connection(TokioIo::new(replayed), service);
@@ -145,19 +155,20 @@ impl FrontDoor {
 async fn own_answer(
     own: SupervisorApi,
     answered: Arc<Notify>,
+    now_ms: u64,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
     // An unread request would make the kernel reset the connection before the answer is read.
-    if Limited::new(body, REFUSED_BODY_MAX)
-        .collect()
-        .await
-        .is_err()
-    {
-        tracing::debug!("a request was cut off or too large to read to its end");
-    }
+    let body = match Limited::new(body, REFUSED_BODY_MAX).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) => {
+            tracing::debug!(%error, "a request was cut off or too large to read to its end");
+            Bytes::new()
+        }
+    };
     let path = head.uri.path();
-    let (status, body) = own.answer(&head.method, path).await;
+    let (status, body) = own.answer(&head, &body, now_ms).await;
     answered.notify_one();
     let mut response = Response::new(Full::new(Bytes::from(format!("{body}\n"))));
     *response.status_mut() = status;

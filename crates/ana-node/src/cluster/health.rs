@@ -9,6 +9,7 @@ use futures::future::join_all;
 use http::{Method, StatusCode};
 
 use super::roster::Roster;
+use crate::client::access::Access;
 use crate::client::endpoint::Endpoint;
 use crate::client::{Client, Retry};
 
@@ -34,7 +35,8 @@ async fn is_healthy(env: Env, api: &str) -> bool {
     let Ok(endpoint) = Endpoint::from_str(api) else {
         return false;
     };
-    let client = Client::new(env, endpoint).with_retry(Retry::never());
+    // Health is open to everybody, and `ana up` leaves plain HTTP on at its nodes.
+    let client = Client::new(env, endpoint, Access::default()).with_retry(Retry::never());
     let answer = client.plain(Method::GET, "/_ana/health", CHECK_MAX).await;
     answer.is_ok_and(|answer| answer.status == StatusCode::OK)
 }

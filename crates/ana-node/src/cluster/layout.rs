@@ -6,6 +6,7 @@
 //!   DIR/config/         the settings of each node, written anew at each start
 //!   DIR/node-1/         everything node 1 keeps, and nothing else
 //!   DIR/logs/           what each node says
+//!   DIR/tls/            certificates and keys, with --tls
 //! ```
 //! A node's own directory may be a mount point: nothing of ours stays open in it.
 
@@ -118,6 +119,11 @@ impl Layout {
     /// Where the nodes' logs lie.
     pub fn log_dir(&self) -> PathBuf {
         self.dir.join("logs")
+    }
+
+    /// Where certificates and keys lie.
+    pub fn tls_dir(&self) -> PathBuf {
+        self.dir.join("tls")
     }
 
     /// What one node says.

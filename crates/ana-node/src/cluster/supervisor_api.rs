@@ -7,6 +7,10 @@
 //! ```
 //! Every answer is JSON; a POST answers when the order was carried out.
 
+use std::path::PathBuf;
+
+use ana_gateway::Authentication;
+use http::request::Parts;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -23,28 +27,40 @@ pub type Answer = (StatusCode, Value);
 pub struct SupervisorApi {
     supervisor: Handle,
     about: About,
+    authentication: Authentication,
 }
 
 /// Facts of the whole cluster, told in every status.
 #[derive(Debug, Clone)]
 pub struct About {
-    /// The front door, `http://host:port`.
+    /// The front door, `http://host:port` or `https://host:port`.
     pub endpoint: String,
     /// The data directory.
     pub data_dir: String,
+    /// The certificates to trust for https; none without TLS.
+    pub ca: Option<PathBuf>,
 }
 
 impl SupervisorApi {
-    /// An API over the table behind `supervisor`.
-    pub fn new(supervisor: Handle, about: About) -> SupervisorApi {
-        SupervisorApi { supervisor, about }
+    /// An API over the table behind `supervisor`, for those whom `authentication` admits.
+    pub fn new(supervisor: Handle, about: About, authentication: Authentication) -> SupervisorApi {
+        SupervisorApi {
+            supervisor,
+            about,
+            authentication,
+        }
     }
 
-    /// Answers one request.
-    pub async fn answer(&self, method: &Method, path: &str) -> Answer {
+    /// Answers one request that came at `now_ms`.
+    pub async fn answer(&self, head: &Parts, body: &[u8], now_ms: u64) -> Answer {
+        let (method, path) = (&head.method, head.uri.path());
         let Some(rest) = path.strip_prefix(PREFIX) else {
             return (StatusCode::SERVICE_UNAVAILABLE, no_node());
         };
+        if let Err(fault) = self.authentication.admit(head, body, now_ms) {
+            let message = fault.message.as_deref().unwrap_or_default();
+            return wrong(StatusCode::FORBIDDEN, message);
+        }
         let parts: Vec<&str> = rest.split('/').collect();
         match (method, parts.as_slice()) {
             (&Method::GET, ["status"]) => (StatusCode::OK, self.status()),
@@ -60,6 +76,7 @@ impl SupervisorApi {
         json!({
             "endpoint": self.about.endpoint,
             "data_dir": self.about.data_dir,
+            "ca": self.about.ca,
             "pid": std::process::id(),
             "nodes": self.supervisor.nodes(),
         })

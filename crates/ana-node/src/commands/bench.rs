@@ -1,4 +1,7 @@
-//! `ana bench`: how fast this cluster takes records, through the public protocol.
+//! `ana bench`: how fast this cluster takes and pushes records, through the public protocol.
+
+mod fanout;
+mod full_speed;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +12,7 @@ use clap::Subcommand;
 use futures::future::try_join_all;
 use serde_json::json;
 
+use self::fanout::BenchFanout;
 use super::Context;
 use super::stream::wait_until_active;
 use crate::client::error::ClientError;
@@ -18,11 +22,13 @@ use crate::error::{CliError, Exit};
 use crate::histogram::{Histogram, ms};
 use crate::output::{self, Format, Table};
 
-/// Measure how fast the cluster takes records, through the public protocol.
+/// Measure how fast the cluster takes and pushes records, through the public protocol.
 #[derive(Debug, Subcommand)]
 pub(super) enum Bench {
     /// Write records with PutRecords, as fast as they are acknowledged.
     Put(BenchPut),
+    /// Measure the time from put to push over enhanced fan-out, at a given rate.
+    Fanout(BenchFanout),
 }
 
 /// Write records with PutRecords, as fast as they are acknowledged.
@@ -64,8 +70,10 @@ const BODIES: usize = 4;
 
 impl Bench {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let Bench::Put(put) = self;
-        put.run(context).await
+        match self {
+            Bench::Put(put) => put.run(context).await,
+            Bench::Fanout(fanout) => fanout.run(context).await,
+        }
     }
 }
 
@@ -79,10 +87,25 @@ struct Counts {
 
 impl BenchPut {
     async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        self.ensure_stream(context).await?;
-        let clock = Arc::clone(&context.env.clock);
-        let from = clock.elapsed() + WARM_UP;
+        ensure_stream(context, &self.stream, self.shards).await?;
+        let from = context.env.clock.elapsed() + WARM_UP;
         let until = from + Duration::from_secs(self.seconds);
+        let total = self.measure(context, from, until).await?;
+        self.print(context, &total)?;
+        Ok(if total.acknowledged > 0 {
+            Exit::Ok
+        } else {
+            Exit::Failed
+        })
+    }
+
+    /// Writes from now on and counts what is acknowledged between two moments.
+    async fn measure(
+        &self,
+        context: &Context,
+        from: Duration,
+        until: Duration,
+    ) -> Result<Counts, CliError> {
         let writers = (0..self.in_flight).map(|_| {
             let bodies = (0..BODIES).map(|_| self.body(context)).collect();
             let client = context.client().with_retry(Retry::never());
@@ -99,22 +122,7 @@ impl BenchPut {
             total.failed_requests += counts.failed_requests;
             total.latency.merge(&counts.latency);
         }
-        self.print(context, &total)?;
-        Ok(if total.acknowledged > 0 {
-            Exit::Ok
-        } else {
-            Exit::Failed
-        })
-    }
-
-    async fn ensure_stream(&self, context: &Context) -> Result<(), CliError> {
-        let client = context.client();
-        match client.create_stream(&self.stream, Some(self.shards)).await {
-            Ok(()) => {}
-            Err(error) if error.exit() == Exit::Exists => {}
-            Err(error) => return Err(context.explain(error)),
-        }
-        wait_until_active(context, &client, &self.stream).await
+        Ok(total)
     }
 
     /// One encoded request: random keys, so that it spreads over all shards, and random data, so
@@ -178,6 +186,18 @@ impl BenchPut {
         ]);
         output::data(&table.render())
     }
+}
+
+/// The stream, ACTIVE; created first when there is none of that name.
+async fn ensure_stream(context: &Context, stream: &str, shards: u32) -> Result<(), CliError> {
+    let client = context.client();
+    match client.create_stream(stream, Some(shards)).await {
+        Ok(()) => {}
+        // It is there already, and keeps its shards.
+        Err(error) if error.exit() == Exit::Exists => {}
+        Err(error) => return Err(context.explain(error)),
+    }
+    wait_until_active(context, &client, stream).await
 }
 
 /// One request after the other until the end; counts what is acknowledged after the warm-up.

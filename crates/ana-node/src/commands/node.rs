@@ -8,6 +8,7 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 
 use super::Context;
+use crate::client::error::ACCESS_ADVICE;
 use crate::cluster::supervisor::{NodeState, NodeView};
 use crate::error::{CliError, Exit};
 use crate::output::{self, Format, Table};
@@ -138,6 +139,7 @@ pub(super) async fn ask<T: serde::de::DeserializeOwned>(
     let exit = match answer.status {
         StatusCode::NOT_FOUND => Exit::NotFound,
         StatusCode::SERVICE_UNAVAILABLE => Exit::Unavailable,
+        StatusCode::FORBIDDEN => Exit::Permission,
         _ => Exit::Failed,
     };
     let what = message.map_or_else(
@@ -153,6 +155,7 @@ pub(super) async fn ask<T: serde::de::DeserializeOwned>(
         .context(format!("endpoint {}", context.endpoint))
         .advice(match exit {
             Exit::NotFound => "try: ana status",
+            Exit::Permission => ACCESS_ADVICE,
             _ => "try: ana status (only a cluster started by `ana up` has a supervisor)",
         }))
 }

@@ -1,6 +1,6 @@
 //! `ana server`: one node from a settings file, for real deployments; `ana up` starts these.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,12 +9,14 @@ use ana_env::time;
 use ana_raft::SledCheckpoints;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
-use super::Context;
+use super::{Context, explain_access};
+use crate::access;
 use crate::cluster::layout;
 use crate::cluster::lock::DirLock;
-use crate::config::{ConfigError, NodeConfig};
+use crate::config::{AuthMode, ConfigError, NodeConfig};
 use crate::error::{CliError, Exit};
 use crate::node::Node;
+use crate::open_files;
 use crate::output;
 use crate::signals::EndSignals;
 
@@ -24,12 +26,16 @@ use crate::signals::EndSignals;
 Example files are in the folder cluster/ of the repository. The node ends in order on SIGTERM and
 Ctrl-C. It writes its log to standard error.
 
-Example:
-  ana server --config /etc/anabranch/node.toml")]
+Examples:
+  ana server --config /etc/anabranch/node.toml
+  ana server --config node.toml --auth on --credentials credentials.toml")]
 pub(super) struct Server {
     /// The settings, TOML.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// Whether callers must sign, whatever the settings say; `on` needs --credentials or a file in the settings.
+    #[arg(long, value_enum, value_name = "MODE")]
+    auth: Option<AuthMode>,
     /// End at once when the parent process, which must have this id, ends; `ana up` uses it.
     #[arg(long, value_name = "PID")]
     die_with: Option<u32>,
@@ -43,13 +49,23 @@ const PARENT_LOOK_EVERY: Duration = Duration::from_millis(500);
 
 impl Server {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let config = NodeConfig::read(context.env.disk.as_ref(), &self.config).await;
-        let config = config.map_err(|error| self.explain_config(&error))?;
+        let disk = context.env.disk.as_ref();
+        let change = |config: &mut NodeConfig| self.override_auth(config, context);
+        let config = NodeConfig::read(disk, &self.config, change).await;
+        let mut config = config.map_err(|error| self.explain_config(&error))?;
         if self.check {
+            // The files that they name as well.
+            if let Some(tls) = &config.tls {
+                let tls = access::tls(disk, tls).await;
+                tls.map_err(|error| explain_access(&error))?;
+            }
+            let checked = access::authentication(disk, &config.auth, &config.region).await;
+            checked.map_err(|error| explain_access(&error))?;
             output::say("the settings are good");
             return Ok(Exit::Ok);
         }
         start_logging(&config.log_level)?;
+        open_files::fit(&mut config);
         let mut signals = EndSignals::take_over().map_err(|error| {
             CliError::new(Exit::Failed, format!("cannot listen for SIGTERM: {error}"))
         })?;
@@ -73,16 +89,7 @@ impl Server {
             CliError::new(Exit::Failed, error.to_string())
                 .advice("one process per data directory: stop the other one")
         })?;
-        let checkpoints = SledCheckpoints::open(&dir.join("checkpoints"))
-            .await
-            .map_err(|error| {
-                CliError::new(
-                    Exit::Failed,
-                    format!("cannot open the checkpoints: {error}"),
-                )
-                .context(format!("directory {}", dir.join("checkpoints").display()))
-                .advice("it only makes starts fast: remove the directory and start again")
-            })?;
+        let checkpoints = open_checkpoints(&dir).await?;
         let node = Node::start(context.env.clone(), config, Arc::new(checkpoints)).await;
         let node = node.map_err(|error| {
             CliError::new(Exit::Failed, format!("the node cannot start: {error}"))
@@ -90,7 +97,10 @@ impl Server {
         })?;
         let watch_parent = self.die_with.is_some();
         let failure = tokio::select! {
-            () = signals.next() => None,
+            () = signals.next() => {
+                node.hand_over().await;
+                None
+            }
             _ = &mut parent_gone, if watch_parent => None,
             why = node.until_failed() => Some(why),
         };
@@ -107,11 +117,35 @@ impl Server {
         }
     }
 
+    /// What the command line says of authentication goes before what the file says.
+    fn override_auth(&self, config: &mut NodeConfig, context: &Context) {
+        if let Some(mode) = self.auth {
+            config.auth.mode = mode;
+            if mode == AuthMode::Off {
+                config.auth.credentials = None;
+            }
+        }
+        if let Some(credentials) = &context.credentials {
+            config.auth.credentials = Some(credentials.clone());
+        }
+    }
+
     fn explain_config(&self, error: &ConfigError) -> CliError {
         CliError::new(Exit::Usage, error.to_string())
             .context(format!("settings {}", self.config.display()))
             .advice("each key is described in crates/ana-node/src/config.rs; examples: cluster/")
     }
+}
+
+async fn open_checkpoints(dir: &Path) -> Result<SledCheckpoints, CliError> {
+    let dir = dir.join("checkpoints");
+    let opened = SledCheckpoints::open(&dir).await;
+    opened.map_err(|error| {
+        let problem = format!("cannot open the checkpoints: {error}");
+        CliError::new(Exit::Failed, problem)
+            .context(format!("directory {}", dir.display()))
+            .advice("it only makes starts fast: remove the directory and start again")
+    })
 }
 
 /// Asks the kernel to kill us when the parent ends, and makes sure that it has not ended before.

@@ -37,6 +37,11 @@ enum Wanted {
 
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 
+const NOT_ENCRYPTED: &str = "
+encryption at rest: not done yet. StartStreamEncryption is kept and EncryptionType KMS is answered,
+but records lie on the disks as they came.
+";
+
 impl Status {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let document = match self.wait {
@@ -88,6 +93,7 @@ async fn collect(context: &Context) -> Result<StatusDocument, CliError> {
             cluster_id: None,
             supervisor: None,
             health: Health::Unavailable,
+            encryption_at_rest: false,
             nodes: Vec::new(),
             groups: Vec::new(),
         },
@@ -157,12 +163,17 @@ fn render(document: &StatusDocument, paint: Paint) -> String {
         groups.row(group_row(group, paint));
     }
     format!(
-        "cluster {} at {}: {}\n\n{}\n{}",
+        "cluster {} at {}: {}\n\n{}\n{}{}",
         document.cluster_id.as_deref().unwrap_or("-"),
         document.endpoint,
         paint.verdict(good, word),
         nodes.render(),
-        groups.render()
+        groups.render(),
+        if document.encryption_at_rest {
+            ""
+        } else {
+            NOT_ENCRYPTED
+        }
     )
 }
 
@@ -234,6 +245,7 @@ mod tests {
             cluster_id: None,
             supervisor: None,
             health: Health::Healthy,
+            encryption_at_rest: false,
             nodes: vec![
                 entry(1, "up"),
                 entry(2, "unreachable"),

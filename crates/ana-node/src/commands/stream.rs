@@ -1,4 +1,6 @@
-//! `ana stream`: list, create, describe, delete, split and merge.
+//! `ana stream`: list, create, describe, delete, split and merge; `settings` has the rest.
+
+mod settings;
 
 use std::time::Duration;
 
@@ -6,13 +8,14 @@ use ana_env::time;
 use ana_types::HashKey;
 use clap::Subcommand;
 
+use self::settings::{Encryption, Mode, Monitor, Scale};
 use super::Context;
 use crate::client::Client;
 use crate::client::kinesis::{HashKeyRange, Shard, StreamSummary, millis};
 use crate::error::{CliError, Exit};
 use crate::output::{self, Format, Table};
 
-/// List, create, describe, delete, split and merge streams.
+/// List, create, describe, change and delete streams.
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 Examples:
@@ -20,6 +23,8 @@ Examples:
   ana stream describe orders
   ana stream split orders 0            split shard 0 in the middle of its keys
   ana stream merge orders 1 2          2 must begin where 1 ends
+  ana stream scale orders --shards 8   as many splits or merges as it takes
+  ana stream mode orders on-demand     let the load decide
   ana stream rm orders")]
 pub(super) enum Stream {
     /// List all streams.
@@ -34,6 +39,16 @@ pub(super) enum Stream {
     Split(Split),
     /// Merge two neighbouring shards.
     Merge(Merge),
+    /// Split or merge until there are so many shards.
+    Scale(Scale),
+    /// Make a stream on-demand or provisioned.
+    Mode(Mode),
+    /// Answer EncryptionType KMS from now on (the disks are not encrypted yet).
+    Encrypt(Encryption),
+    /// Answer EncryptionType NONE again.
+    Decrypt(Encryption),
+    /// Show or switch shard-level metrics.
+    Monitor(Monitor),
 }
 
 #[derive(Debug, clap::Args)]
@@ -114,6 +129,11 @@ impl Stream {
                 merged.map_err(|error| context.explain(error))?;
                 finish(context, &client, &change, "merged").await?;
             }
+            Stream::Scale(scale) => scale.run(context, &client).await?,
+            Stream::Mode(mode) => mode.run(context, &client).await?,
+            Stream::Encrypt(encryption) => encryption.start(context, &client).await?,
+            Stream::Decrypt(encryption) => encryption.stop(context, &client).await?,
+            Stream::Monitor(monitor) => monitor.run(context, &client).await?,
         }
         Ok(Exit::Ok)
     }
@@ -248,13 +268,24 @@ async fn describe(context: &Context, client: &Client, name: &str) -> Result<(), 
         let document = serde_json::json!({ "StreamDescriptionSummary": about, "Shards": shards });
         return output::json(&document);
     }
-    let mut facts = Table::new(&["STREAM", "STATUS", "MODE", ">OPEN", ">RETENTION", "CREATED"]);
+    let mut facts = Table::new(&[
+        "STREAM",
+        "STATUS",
+        "MODE",
+        ">OPEN",
+        ">CONSUMERS",
+        ">RETENTION",
+        "ENCRYPTION",
+        "CREATED",
+    ]);
     facts.row(vec![
         about.stream.stream_name.clone(),
         about.stream.stream_status.clone(),
         mode(&about.stream),
         about.open_shard_count.to_string(),
+        about.consumer_count.to_string(),
         format!("{} h", about.retention_period_hours),
+        about.encryption_type.clone().unwrap_or_default(),
         created(&about.stream),
     ]);
     let mut table = Table::new(&["SHARD", "STATE", ">KEYS", "FIRST KEY", "PARENTS"]);

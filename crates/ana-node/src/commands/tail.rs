@@ -1,12 +1,14 @@
 //! `ana tail`: all records of a stream as they come, from any point on.
 
+mod line;
+
 use std::str::FromStr;
 
 use ana_types::SequenceNumber;
-use serde_json::json;
 
-use super::Context;
-use crate::client::kinesis::Record;
+use self::line::Line;
+use super::{Context, consumer};
+use crate::aggregation;
 use crate::error::{CliError, Exit};
 use crate::output::{self, Format};
 use crate::reading::{self, Batch, Follower, From, Until};
@@ -19,15 +21,24 @@ A child shard is read only after its parents, so records of one key come in orde
 different shards come as they are read.
 
 Formats:  %t time of arrival   %h shard   %s sequence number   %k partition key
-          %v data as text      %b data in base64   %% a percent sign
+          %v data as text      %b data in base64   %u number within an aggregated record
+          %% a percent sign
 With -o json each record is one line of JSON.
+
+With --consumer the records are pushed to a registered consumer (SubscribeToShard) with throughput
+of its own; it is registered when there is none of that name, and stays registered.
+
+Records that the Kinesis Producer Library packed into one are opened: each is printed with its own
+key and its number within the aggregated record, whose sequence number they share. --raw leaves
+them packed.
 
 Examples:
   ana tail orders                                   what comes from now on
   ana tail orders --from horizon --no-follow        everything that is kept, then end
   ana tail orders --from 5m                         the last five minutes, then what comes
   ana tail orders --from 2026-11-22T10:00:00Z
-  ana tail orders -n 10 --format '%k %v'")]
+  ana tail orders -n 10 --format '%k %v'
+  ana tail orders --consumer billing                as a fan-out consumer")]
 pub(super) struct Tail {
     /// The stream's name.
     stream: String,
@@ -43,6 +54,12 @@ pub(super) struct Tail {
     /// End when all there is has been read.
     #[arg(long)]
     no_follow: bool,
+    /// Read as this registered consumer; it is registered when there is none of that name.
+    #[arg(long, value_name = "NAME")]
+    consumer: Option<String>,
+    /// Leave aggregated records of the Kinesis Producer Library as they are.
+    #[arg(long)]
+    raw: bool,
 }
 
 /// A starting point as a person writes it.
@@ -108,6 +125,9 @@ impl Tail {
         let mut follower = Follower::start(client, &self.stream, &from, until)
             .await
             .map_err(|error| context.explain(error))?;
+        if let Some(name) = &self.consumer {
+            follower = follower.for_consumer(self.consumer_arn(context, name).await?);
+        }
         let mut totals = Totals::default();
         let outcome = loop {
             if self.count.is_some_and(|count| totals.records >= count) {
@@ -136,24 +156,51 @@ impl Tail {
         outcome
     }
 
+    /// The ARN of the consumer to read as, once it is ready.
+    async fn consumer_arn(&self, context: &Context, name: &str) -> Result<String, CliError> {
+        let client = context.client();
+        let stream_arn = consumer::stream_arn(&client, &self.stream).await;
+        let stream_arn = stream_arn.map_err(|error| context.explain(error))?;
+        let consumer = consumer::ensure(context, &client, &stream_arn, name).await?;
+        Ok(consumer.consumer_arn)
+    }
+
     fn print(&self, context: &Context, batch: &Batch, totals: &mut Totals) -> Result<(), CliError> {
         let mut text = Vec::new();
         for record in &batch.records {
-            if self.count.is_some_and(|count| totals.records >= count) {
-                break;
-            }
             let data = record.bytes().unwrap_or_default();
-            totals.records += 1;
-            totals.bytes += u64::try_from(data.len()).unwrap_or(0);
-            match context.format {
-                Format::Json => text.extend(as_json(&batch.shard, record).into_bytes()),
-                Format::Table => {
-                    push_formatted(&mut text, &self.format, &batch.shard, record, &data);
+            let opened = if self.raw {
+                None
+            } else {
+                aggregation::open(&data)
+            };
+            match opened {
+                None => {
+                    let line = Line::of_record(&batch.shard, record, &data);
+                    self.push(&mut text, context.format, &line, totals);
+                }
+                Some(opened) => {
+                    for part in &opened {
+                        let line = Line::of_part(&batch.shard, record, part);
+                        self.push(&mut text, context.format, &line, totals);
+                    }
                 }
             }
-            text.push(b'\n');
         }
         output::data_bytes(&text)
+    }
+
+    fn push(&self, text: &mut Vec<u8>, format: Format, line: &Line<'_>, totals: &mut Totals) {
+        if self.count.is_some_and(|count| totals.records >= count) {
+            return;
+        }
+        totals.records += 1;
+        totals.bytes += u64::try_from(line.data.len()).unwrap_or(0);
+        match format {
+            Format::Json => text.extend(line.as_json().into_bytes()),
+            Format::Table => line.push_formatted(text, &self.format),
+        }
+        text.push(b'\n');
     }
 }
 
@@ -161,44 +208,6 @@ impl Tail {
 struct Totals {
     records: u64,
     bytes: u64,
-}
-
-fn as_json(shard: &str, record: &Record) -> String {
-    json!({
-        "ShardId": shard,
-        "SequenceNumber": record.sequence_number,
-        "ApproximateArrivalTimestamp": record.approximate_arrival_timestamp,
-        "PartitionKey": record.partition_key,
-        "Data": record.data,
-    })
-    .to_string()
-}
-
-fn push_formatted(text: &mut Vec<u8>, format: &str, shard: &str, record: &Record, data: &[u8]) {
-    let mut characters = format.chars();
-    while let Some(character) = characters.next() {
-        if character != '%' && character != '\\' {
-            text.extend(character.encode_utf8(&mut [0; 4]).as_bytes());
-            continue;
-        }
-        match (character, characters.next()) {
-            ('%', Some('t')) => text.extend(output::iso_time(record.arrival_ms()).into_bytes()),
-            ('%', Some('h')) => text.extend(shard.as_bytes()),
-            ('%', Some('s')) => text.extend(record.sequence_number.as_bytes()),
-            ('%', Some('k')) => text.extend(record.partition_key.as_bytes()),
-            ('%', Some('v')) => text.extend(data),
-            ('%', Some('b')) => text.extend(record.data.as_bytes()),
-            ('\\', Some('n')) => text.push(b'\n'),
-            ('\\', Some('t')) => text.push(b'\t'),
-            ('%', Some('%')) => text.push(b'%'),
-            (other, next) => {
-                text.extend(other.encode_utf8(&mut [0; 4]).as_bytes());
-                if let Some(next) = next {
-                    text.extend(next.encode_utf8(&mut [0; 4]).as_bytes());
-                }
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -222,27 +231,5 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(text.parse::<Start>().map_err(drop), expected, "{text}");
         }
-    }
-
-    #[test]
-    fn a_format_prints_each_part() {
-        let record = Record {
-            sequence_number: "7".to_owned(),
-            approximate_arrival_timestamp: 1.5,
-            data: "aGk=".to_owned(),
-            partition_key: "k".to_owned(),
-        };
-        let mut text = Vec::new();
-        push_formatted(
-            &mut text,
-            r"%t|%h|%s|%k|%v|%b|100%%\t%x",
-            "s0",
-            &record,
-            b"hi",
-        );
-        assert_eq!(
-            String::from_utf8_lossy(&text),
-            "1970-01-01T00:00:01.500Z|s0|7|k|hi|aGk=|100%\t%x"
-        );
     }
 }

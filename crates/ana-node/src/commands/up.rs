@@ -6,10 +6,14 @@ use std::time::Duration;
 
 use ana_env::runtime::Tasks;
 use ana_env::{Listener, time};
+use ana_gateway::Authentication;
+use ana_types::Region;
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::Context;
+use super::{Context, explain_access};
+use crate::access;
+use crate::cluster::certificates::{self, Certificates};
 use crate::cluster::front_door::FrontDoor;
 use crate::cluster::health::keep_checking;
 use crate::cluster::layout::{self, Layout, Shape};
@@ -17,8 +21,11 @@ use crate::cluster::lock::{DirLock, LockError};
 use crate::cluster::roster::Roster;
 use crate::cluster::supervisor::{Handle, NodeState, Supervisor};
 use crate::cluster::supervisor_api::{About, SupervisorApi};
-use crate::config::{LimitsSetting, NodeConfig};
+use crate::config::{
+    AuthMode, AuthSettings, LimitsSetting, NodeConfig, OnDemandSettings, PlainSetting, TlsSettings,
+};
 use crate::error::{CliError, Exit};
+use crate::open_files;
 use crate::output::{self, Format};
 use crate::signals::EndSignals;
 
@@ -33,7 +40,9 @@ cluster goes on with the same data. Without --data-dir it is $XDG_DATA_HOME/anab
 Examples:
   ana up
   ana up --data-dir /tmp/try --port 5000
-  ana up --single --limits off           one node, no shard limits: for quick tests")]
+  ana up --single --limits off           one node, no shard limits: for quick tests
+  ana up --tls                           https on the same port, with a local certificate
+  ana up --auth on --credentials FILE    only those in the file may call")]
 pub(super) struct Up {
     /// Nodes in each of the three zones.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=32))]
@@ -53,6 +62,18 @@ pub(super) struct Up {
     /// How long streams show CREATING, UPDATING and DELETING at least, milliseconds.
     #[arg(long, value_name = "MS", default_value = "200")]
     transition_ms: u64,
+    /// Serve https on the same port as well, with a certificate made for this machine.
+    #[arg(long)]
+    tls: bool,
+    /// Whether callers must sign; `on` needs --credentials.
+    #[arg(long, value_enum, value_name = "MODE", default_value = "off")]
+    auth: AuthMode,
+    /// On-demand streams split a busy shard after so many seconds and merge idle ones after three times as many; 60
+    /// seconds and a day without it, as on AWS.
+    #[arg(
+        long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=86_400)
+    )]
+    on_demand_seconds: Option<u32>,
     /// What the nodes write to their logs.
     #[arg(long, value_name = "FILTER", default_value = "info,openraft=warn")]
     log_level: String,
@@ -69,7 +90,8 @@ impl Up {
         let mut signals = EndSignals::take_over().map_err(|error| {
             CliError::new(Exit::Failed, format!("cannot listen for Ctrl-C: {error}"))
         })?;
-        raise_descriptor_limit();
+        // Two for each connection; the nodes inherit the limit.
+        open_files::raise();
         let dir = self
             .data_dir
             .clone()
@@ -86,8 +108,50 @@ impl Up {
             .and_then(|(_, port)| port.parse().ok());
         let near = near.filter(|_| self.port != 0);
         let layout = Layout::open(&context.env, &dir, self.shape(), near).await?;
-        self.write_configs(context, &layout, &address).await?;
-        self.serve(context, layout, listener, &mut signals).await
+        let protection = self.protect(context, &layout).await?;
+        self.write_configs(context, &layout, &address, &protection)
+            .await?;
+        self.serve(context, layout, (listener, protection), &mut signals)
+            .await
+    }
+
+    /// Makes certificates and reads credentials, so that what is wrong with them is told before anything starts.
+    async fn protect(&self, context: &Context, layout: &Layout) -> Result<Protection, CliError> {
+        let disk = context.env.disk.as_ref();
+        let credentials = match &context.credentials {
+            None => None,
+            Some(path) => {
+                let absolute = std::path::absolute(path);
+                Some(absolute.map_err(|e| CliError::file("find the credentials file", path, &e))?)
+            }
+        };
+        let auth = AuthSettings {
+            mode: self.auth,
+            credentials,
+        };
+        auth.check_options()
+            .map_err(|why| CliError::new(Exit::Usage, why).advice("try: ana up --help"))?;
+        let region = Region::default().to_string();
+        let authentication = access::authentication(disk, &auth, &region).await;
+        let authentication = authentication.map_err(|error| explain_access(&error))?;
+        let certificates = if self.tls {
+            let now_ms = context.env.clock.now_ms();
+            let host_name = host_name(context);
+            let dir = layout.tls_dir();
+            let made = certificates::prepare(disk, &dir, now_ms, host_name.as_deref()).await;
+            Some(made.map_err(|error| {
+                CliError::new(Exit::Failed, format!("cannot make certificates: {error}"))
+                    .context(format!("directory {}", dir.display()))
+                    .advice("try: remove that directory (clients must then trust a new authority)")
+            })?)
+        } else {
+            None
+        };
+        Ok(Protection {
+            auth,
+            authentication,
+            certificates,
+        })
     }
 
     fn shape(&self) -> Option<Shape> {
@@ -112,6 +176,7 @@ impl Up {
         context: &Context,
         layout: &Layout,
         front_door: &str,
+        protection: &Protection,
     ) -> Result<(), CliError> {
         let disk = context.env.disk.as_ref();
         let dir = layout.config_dir();
@@ -127,6 +192,16 @@ impl Up {
             config.transition_ms = self.transition_ms;
             config.log_level.clone_from(&self.log_level);
             config.supervisor = Some(front_door.to_owned());
+            config.auth = protection.auth.clone();
+            config.tls = protection.certificates.as_ref().map(|made| TlsSettings {
+                certificate: made.certificate.clone(),
+                key: made.key.clone(),
+                // The supervisor asks for health over it, on loopback.
+                plain: PlainSetting::Allow,
+            });
+            if let Some(seconds) = self.on_demand_seconds {
+                config.on_demand = OnDemandSettings::within_seconds(seconds);
+            }
             config.check().map_err(|error| {
                 CliError::new(Exit::Usage, error.to_string()).advice("try: ana up --help")
             })?;
@@ -146,7 +221,7 @@ impl Up {
         &self,
         context: &Context,
         layout: Layout,
-        listener: Box<dyn Listener>,
+        (listener, protection): (Box<dyn Listener>, Protection),
         signals: &mut EndSignals,
     ) -> Result<Exit, CliError> {
         let exe = std::env::current_exe().map_err(|error| {
@@ -155,14 +230,17 @@ impl Up {
                 format!("cannot find this program's file: {error}"),
             )
         })?;
-        let endpoint = format!("http://{}", listener.local_addr());
+        let ca = protection.certificates.map(|made| made.ca);
+        let scheme = if ca.is_some() { "https" } else { "http" };
+        let endpoint = format!("{scheme}://{}", listener.local_addr());
         let roster = Arc::new(Roster::new(layout.nodes()));
         let (supervisor, handle) = Supervisor::new(exe, layout.clone(), Arc::clone(&roster));
         let about = About {
             endpoint,
             data_dir: layout.dir().display().to_string(),
+            ca,
         };
-        let api = SupervisorApi::new(handle.clone(), about.clone());
+        let api = SupervisorApi::new(handle.clone(), about.clone(), protection.authentication);
         let tasks = Tasks::new();
         let door = FrontDoor::new(context.env.clone(), Arc::clone(&roster), api);
         tasks.spawn(door.serve(listener));
@@ -223,6 +301,7 @@ impl Up {
                 "endpoint": about.endpoint,
                 "status": status,
                 "data_dir": about.data_dir,
+                "ca": about.ca,
                 "pid": std::process::id(),
                 "nodes": handle.nodes(),
             });
@@ -234,16 +313,30 @@ impl Up {
             .map(|node| node.zone.as_str())
             .collect();
         let ana = program_name();
-        let at = if self.port == 4567 {
+        let mut at = if self.port == 4567 && about.ca.is_none() {
             String::new()
         } else {
             format!(" --endpoint {}", about.endpoint)
         };
+        let mut trust = String::new();
+        if let Some(ca) = &about.ca {
+            let ca = ca.display();
+            at.push_str(&format!(" --ca {ca}"));
+            trust = format!(
+                "  trust     {ca}\n\n\
+                 Plain http is served there too. For https, tell your SDK whom to trust:\n\n\
+                 \x20 export AWS_CA_BUNDLE={ca}        # AWS CLI, boto3, ana\n\
+                 \x20 export NODE_EXTRA_CA_CERTS={ca}  # JavaScript\n"
+            );
+        }
+        if let Some(credentials) = context.credentials.as_ref() {
+            at.push_str(&format!(" --credentials {}", credentials.display()));
+        }
         output::data(&format!(
             "Anabranch is up: {} nodes, zones {}.\n\n\
              \x20 endpoint  {}\n\
              \x20 status    {status}\n\
-             \x20 data      {}\n\n\
+             \x20 data      {}\n{trust}\n\
              Try in another terminal:\n\n\
              \x20 {ana}{at} stream create orders --shards 4 --wait\n\
              \x20 {ana}{at} put orders -k alice 'hello'\n\
@@ -255,6 +348,19 @@ impl Up {
             about.data_dir,
         ))
     }
+}
+
+/// Who may call the cluster, and its certificates.
+struct Protection {
+    auth: AuthSettings,
+    authentication: Authentication,
+    certificates: Option<Certificates>,
+}
+
+/// The name that other machines may call this one by.
+fn host_name(context: &Context) -> Option<String> {
+    let told = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    told.or_else(|| context.environment.host_name.clone())
 }
 
 async fn until_true(mut value: watch::Receiver<bool>) {
@@ -336,14 +442,4 @@ fn explain_lock(error: &LockError) -> CliError {
     CliError::new(Exit::Failed, error.to_string())
         .context("a data directory is used by one `ana up` at a time")
         .advice("try: ana status (it is running already), or another --data-dir")
-}
-
-/// Two descriptors per proxied connection, and the nodes inherit the limit.
-fn raise_descriptor_limit() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    if setrlimit(Resource::Nofile, limit).is_err() {
-        // The old limit holds: fewer connections at once, nothing worse.
-    }
 }

@@ -1,5 +1,7 @@
 //! Every rule of the settings by an example that breaks it, and the example files of the repository.
 
+use std::ffi::OsString;
+
 use super::*;
 
 const GOOD: &str = r#"
@@ -8,6 +10,7 @@ zone = "a"
 data_dir = "/data"
 api = "0.0.0.0:4567"
 peer = "0.0.0.0:4667"
+auth = { mode = "on", credentials = "/credentials.toml" }
 
 [[members]]
 id = 1
@@ -63,6 +66,21 @@ const BROKEN: &[(&str, &str, &str)] = &[
         "account: ",
     ),
     (
+        "auth = { mode = \"on\", credentials = \"/credentials.toml\" }\n",
+        "",
+        "api: 0.0.0.0:4567 can be reached from other machines, and authentication is off: add [auth]",
+    ),
+    (
+        "mode = \"on\", credentials",
+        "mode = \"off\", credentials",
+        "auth.mode: credentials are of no use",
+    ),
+    (
+        ", credentials = \"/credentials.toml\"",
+        "",
+        "auth.credentials: the file of those who may call is needed",
+    ),
+    (
         "node_id = 1\n",
         "node_id = 1\ntransition_ms = 60001\n",
         "transition_ms: ",
@@ -81,6 +99,26 @@ const BROKEN: &[(&str, &str, &str)] = &[
         "node_id = 1\n",
         "node_id = 1\ntrim.check_ms = 0\n",
         "trim.check_ms: ",
+    ),
+    (
+        "node_id = 1\n",
+        "node_id = 1\non_demand.look_ms = 0\n",
+        "on_demand.look_ms: ",
+    ),
+    (
+        "node_id = 1\n",
+        "node_id = 1\non_demand.split_after_ms = 14999\n",
+        "on_demand.split_after_ms: ",
+    ),
+    (
+        "node_id = 1\n",
+        "node_id = 1\non_demand.merge_after_ms = 59999\n",
+        "on_demand.merge_after_ms: ",
+    ),
+    (
+        "node_id = 1\n",
+        "node_id = 1\non_demand.mibps_max = 0\n",
+        "on_demand.mibps_max: ",
     ),
     (
         "node_id = 1\n",
@@ -139,10 +177,45 @@ fn an_unknown_key_is_refused_with_its_name() {
             GOOD.replacen("id = 2\n", "id = 2\ncolour = 1\n", 1),
         ),
         ("hearbeat_ms", format!("raft.hearbeat_ms = 5\n{GOOD}")),
+        ("colour", GOOD.replacen("mode = \"on\"", "mode = \"on\", colour = 1", 1)),
+        ("chain", format!("tls = {{ certificate = \"c\", key = \"k\", chain = \"x\" }}\n{GOOD}")),
     ] {
         let error = NodeConfig::parse(&text).expect_err("unknown").to_string();
         assert!(error.contains(key), "{error}");
     }
+}
+
+#[test]
+fn loopback_needs_no_authentication_and_tls_allows_plain_http() {
+    let text = GOOD.replacen("0.0.0.0:4567", "127.0.0.1:4567", 1).replacen(
+        "auth = { mode = \"on\", credentials = \"/credentials.toml\" }",
+        "tls = { certificate = \"c.pem\", key = \"k.pem\" }",
+        1,
+    );
+    let config = NodeConfig::parse(&text).expect("good settings");
+    assert_eq!(config.auth, AuthSettings::default());
+    assert_eq!(config.tls.as_ref().map(|tls| tls.plain), Some(PlainSetting::Allow));
+    assert_eq!(NodeConfig::parse(&config.to_toml()).expect("good"), config);
+    let exposed = NodeConfig::parse_with(&text, |config| config.api = "[::]:4567".to_owned());
+    assert!(exposed.is_err(), "what options change is checked as well");
+    let refusing = text.replacen("\"k.pem\"", "\"k.pem\", plain = \"refuse\"", 1);
+    let config = NodeConfig::parse(&refusing).expect("good settings");
+    assert_eq!(config.tls.map(|tls| tls.plain), Some(PlainSetting::Refuse));
+}
+
+#[test]
+fn secrets_of_the_environment_are_not_printed() {
+    let environment = Environment::from(|name| match name {
+        "AWS_ACCESS_KEY_ID" => Some("AKIAEXAMPLE".into()),
+        "AWS_SECRET_ACCESS_KEY" => Some("hush-hush".into()),
+        "AWS_SESSION_TOKEN" => Some("psst-psst".into()),
+        "AWS_DEFAULT_REGION" => Some("eu-central-1".into()),
+        _ => None,
+    });
+    assert_eq!(environment.aws_region.as_deref(), Some("eu-central-1"));
+    let printed = format!("{environment:?}");
+    assert!(printed.contains("AKIAEXAMPLE"));
+    assert!(!printed.contains("hush") && !printed.contains("psst"), "{printed}");
 }
 
 #[test]

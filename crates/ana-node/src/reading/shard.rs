@@ -20,7 +20,7 @@ const POLL_PAUSE: Duration = Duration::from_millis(250);
 const PAGE_RECORDS: u32 = 10_000;
 /// An empty answer at the tip must be repeated before it is believed: it may be that of a replica
 /// that has just not heard of the last write.
-const TIPS_BELIEVED: u32 = 2;
+pub(super) const TIPS_BELIEVED: u32 = 2;
 
 /// What a shard's task tells the follower.
 #[derive(Debug)]

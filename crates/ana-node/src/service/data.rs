@@ -1,12 +1,12 @@
 //! Records: put, iterators, get.
 
 use ana_router::Router;
-use ana_router::ops::{self, EntryError, Placed};
+use ana_router::ops::{self, EntryError};
 use ana_types::KinesisError;
 use ana_wire::{
     ChildShard, Fault, GetRecordsInput, GetRecordsOutput, GetShardIteratorInput,
     GetShardIteratorOutput, PutRecordInput, PutRecordOutput, PutRecordsInput, PutRecordsOutput,
-    Response,
+    PutRecordsResultEntry, Response,
 };
 
 use super::streams::stream_ref;
@@ -25,8 +25,18 @@ pub(super) async fn put_record(
         },
         ordering: input.sequence_number_for_ordering,
     };
-    let Placed { shard, sequence } = router.put_record(request).await?;
-    Ok(Response::PutRecord(PutRecordOutput { shard, sequence }))
+    if input.dry_run {
+        return router
+            .would_put_record(request)
+            .await
+            .map(|()| Response::Empty);
+    }
+    let placed = router.put_record(request).await?;
+    Ok(Response::PutRecord(PutRecordOutput {
+        shard: placed.shard,
+        sequence: placed.sequence,
+        encrypted: placed.encrypted,
+    }))
 }
 
 pub(super) async fn put_records(
@@ -40,11 +50,21 @@ pub(super) async fn put_records(
         data: entry.data,
     });
     let (stream, entries) = (stream_ref(input.stream), entries.collect());
-    let results = router
-        .put_records(ops::PutRecords { stream, entries })
-        .await?;
+    let request = ops::PutRecords { stream, entries };
+    if input.dry_run {
+        return router
+            .would_put_records(request)
+            .await
+            .map(|()| Response::Empty);
+    }
+    let results = router.put_records(request).await?;
+    // The records of one request are put under one setting.
+    let encrypted = results.iter().flatten().any(|placed| placed.encrypted);
     let records = results.into_iter().map(|result| match result {
-        Ok(Placed { shard, sequence }) => Ok(PutRecordOutput { shard, sequence }),
+        Ok(placed) => Ok(PutRecordsResultEntry {
+            shard: placed.shard,
+            sequence: placed.sequence,
+        }),
         Err(EntryError::Throughput { shard, stream }) => {
             Err(fault(&KinesisError::Throughput { shard, stream }))
         }
@@ -52,6 +72,7 @@ pub(super) async fn put_records(
     });
     Ok(Response::PutRecords(PutRecordsOutput {
         records: records.collect(),
+        encrypted,
     }))
 }
 

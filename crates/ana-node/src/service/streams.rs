@@ -6,7 +6,7 @@ use ana_wire::{
     CreateStreamInput, DecreaseStreamRetentionPeriodInput, DeleteStreamInput, DescribeLimitsOutput,
     DescribeStreamInput, DescribeStreamOutput, DescribeStreamSummaryInput,
     DescribeStreamSummaryOutput, IncreaseStreamRetentionPeriodInput, ListStreamsInput,
-    ListStreamsOutput, Response, StreamFacts, StreamTarget,
+    ListStreamsOutput, Response, StreamFacts, StreamTarget, WarmThroughput,
 };
 
 use super::shards::shard;
@@ -30,6 +30,7 @@ pub(super) async fn create(
         mode: input.mode,
         tags: input.tags,
         max_record_kib: input.max_record_kib,
+        warm_throughput_mibps: input.warm_throughput_mibps,
     };
     router
         .create_stream(request)
@@ -70,6 +71,8 @@ pub(super) async fn describe(
             created_ms: view.created_ms,
         },
         retention_hours: view.retention_hours,
+        shard_level_metrics: view.shard_level_metrics,
+        encryption_key: view.encryption_key,
         shards: view.shards.iter().map(shard).collect(),
         has_more_shards: view.has_more_shards,
     }))
@@ -90,9 +93,15 @@ pub(super) async fn summary(
                 created_ms: summary.created_ms,
             },
             retention_hours: summary.retention_hours,
+            shard_level_metrics: summary.shard_level_metrics,
+            encryption_key: summary.encryption_key,
             open_shard_count: summary.open_shards,
             consumer_count: summary.consumers,
             max_record_kib: summary.max_record_kib,
+            warm_throughput: summary.warm_throughput.map(|warm| WarmThroughput {
+                target_mibps: warm.target_mibps,
+                current_mibps: warm.current_mibps,
+            }),
         },
     ))
 }

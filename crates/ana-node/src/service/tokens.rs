@@ -5,7 +5,7 @@
 
 use ana_env::Env;
 use ana_router::Router;
-use ana_router::ops::{CheckedFilter, IteratorPosition, ShardListPosition};
+use ana_router::ops::{CheckedFilter, ConsumerListPosition, IteratorPosition, ShardListPosition};
 use ana_types::{IteratorKind, KinesisError, Position, ShardIndex, StreamKey, StreamName};
 use ana_wire::iterator::{Nonce, Secret, ShardIterator};
 use ana_wire::token::{NextPage, PageFilter};
@@ -108,7 +108,22 @@ impl Tokens {
     pub(super) fn open_streams(&self, text: &str) -> Result<StreamName, KinesisError> {
         match self.open_page(text)? {
             NextPage::Streams { after } => Ok(after),
-            NextPage::Shards { .. } => Err(KinesisError::InvalidToken),
+            NextPage::Shards { .. } | NextPage::Consumers { .. } => Err(KinesisError::InvalidToken),
+        }
+    }
+
+    pub(super) fn seal_consumers(
+        &self,
+        next: ConsumerListPosition,
+    ) -> Result<String, KinesisError> {
+        let ConsumerListPosition { stream, after } = next;
+        self.seal_page(&NextPage::Consumers { stream, after })
+    }
+
+    pub(super) fn open_consumers(&self, text: &str) -> Result<ConsumerListPosition, KinesisError> {
+        match self.open_page(text)? {
+            NextPage::Consumers { stream, after } => Ok(ConsumerListPosition { stream, after }),
+            NextPage::Shards { .. } | NextPage::Streams { .. } => Err(KinesisError::InvalidToken),
         }
     }
 

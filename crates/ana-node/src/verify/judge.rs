@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::ledger::Ledger;
 use super::payload::Payload;
 use super::sequence::Sequence;
+use crate::aggregation;
 use crate::client::kinesis::Record;
 
 /// Examples kept of each kind of finding.
@@ -71,13 +72,25 @@ impl Judge {
             return;
         };
         self.check_number(shard, at);
-        let ours = record.partition_key.strip_prefix(self.run.as_str());
+        let data = record.bytes();
+        match data.as_deref().and_then(aggregation::open) {
+            None => self.read_part(at, &record.partition_key, data.as_deref()),
+            // Packed on the way by a producer of another make: its parts share one sequence number.
+            Some(parts) => {
+                for part in parts {
+                    self.read_part(at, &part.partition_key, Some(&part.data));
+                }
+            }
+        }
+    }
+
+    fn read_part(&mut self, at: Sequence, partition_key: &str, data: Option<&[u8]>) {
+        let ours = partition_key.strip_prefix(self.run.as_str());
         if !ours.is_some_and(|rest| rest.starts_with("-p")) {
             return;
         }
         self.findings.read += 1;
-        let payload = record.bytes().and_then(|data| Payload::decode(&data));
-        match payload {
+        match data.and_then(Payload::decode) {
             Some(payload) if payload.run == self.run => self.book(at, &payload),
             _ => self.findings.corrupt += 1,
         }

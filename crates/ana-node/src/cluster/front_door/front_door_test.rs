@@ -1,6 +1,7 @@
 //! The front door before nodes that are plain echo servers: who answers, and what is never done.
 
 use ana_env::runtime::scope;
+use ana_gateway::{Authentication, Credentials, Signer, Verifier};
 
 use super::*;
 use crate::cluster::layout::Layout;
@@ -10,7 +11,7 @@ use crate::config::MemberConfig;
 
 #[test]
 fn the_first_bytes_decide() {
-    let cases: [(&[u8], Option<Choice>); 8] = [
+    let cases: [(&[u8], Option<Choice>); 9] = [
         (b"", None),
         (b"P", None),
         (b"GET /_ana/super", None),
@@ -25,6 +26,7 @@ fn the_first_bytes_decide() {
         (b"GET /_ana/status", Some(Choice::Node)),
         (b"POST / HTTP/1.1", Some(Choice::Node)),
         (b"PRI * HTTP/2.0", Some(Choice::Node)),
+        (b"\x16", Some(Choice::Node)),
     ];
     for (first, choice) in cases {
         assert_eq!(choose(first), choice, "{}", String::from_utf8_lossy(first));
@@ -33,6 +35,16 @@ fn the_first_bytes_decide() {
 
 /// A front door with nodes 1.. at these addresses, all running; gives its address.
 async fn open_door(env: &Env, nodes: &[String], tasks: &Tasks) -> String {
+    open_door_for(env, nodes, tasks, Authentication::Off).await
+}
+
+/// The same for those whom `authentication` admits to the supervisor.
+async fn open_door_for(
+    env: &Env,
+    nodes: &[String],
+    tasks: &Tasks,
+    authentication: Authentication,
+) -> String {
     let members: Vec<MemberConfig> = (1..)
         .zip(nodes)
         .map(|(id, api)| MemberConfig {
@@ -52,10 +64,11 @@ async fn open_door(env: &Env, nodes: &[String], tasks: &Tasks) -> String {
     let about = About {
         endpoint: "http://door".to_owned(),
         data_dir: "/nowhere".to_owned(),
+        ca: None,
     };
     let listener = env.net.listen("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr();
-    let door = FrontDoor::new(env.clone(), roster, SupervisorApi::new(handle, about));
+    let door = FrontDoor::new(env.clone(), roster, SupervisorApi::new(handle, about, authentication));
     tasks.spawn(door.serve(listener));
     address
 }
@@ -194,5 +207,52 @@ fn the_supervisor_is_reached_whatever_the_nodes_do() {
         let order = "POST /_ana/supervisor/node/9/kill HTTP/1.1\r\nhost: x\r\n\r\n";
         let answer = ask(&env, &door, order).await;
         assert!(answer.contains("there is no node 9"), "{answer}");
+    });
+}
+
+#[test]
+fn tls_goes_to_a_node_unchanged_and_ends_when_there_is_none() {
+    run(async {
+        let (env, tasks) = (Env::real(), Tasks::new());
+        let door = open_door(&env, &[echo_server(&env, "node", &tasks).await], &tasks).await;
+        let hello = "\u{16}\u{3}\u{1}\0hello";
+        assert_eq!(exchange(&env, &door, hello).await, format!("node:{hello}"));
+        let door = open_door(&env, &[dead_address(&env).await], &tasks).await;
+        let mut stream = env.net.connect(&door).await.expect("the door is open");
+        stream.write_all(hello.as_bytes()).await.expect("the door listens");
+        let mut answer = Vec::new();
+        match stream.read_to_end(&mut answer).await {
+            Ok(_) | Err(_) => {}
+        }
+        assert!(answer.is_empty(), "nothing in plain text: {answer:?}");
+    });
+}
+
+#[test]
+fn with_authentication_the_supervisor_obeys_the_signed_alone() {
+    run(async {
+        let (env, tasks) = (Env::real(), Tasks::new());
+        let text = "[[credential]]\naccess_key = \"AKIAEXAMPLE\"\nsecret_key = \"a-secret-of-the-test\"\n";
+        let credentials = Credentials::from_toml(text).expect("a good file");
+        let signer = Signer::first_of(&credentials, "us-east-1");
+        let verifier = Verifier::new(credentials, "us-east-1");
+        let on = Authentication::On(Arc::new(verifier));
+        let door = open_door_for(&env, &[dead_address(&env).await], &tasks, on).await;
+        for path in ["/_ana/supervisor/status", "/_ana/supervisor/nothing"] {
+            let unsigned = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
+            let answer = ask(&env, &door, &unsigned).await;
+            assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+            assert!(answer.contains("Missing Authentication Token"), "{answer}");
+        }
+        let request = Request::get("/_ana/supervisor/status").header("host", "x");
+        let (mut head, ()) = request.body(()).expect("a request").into_parts();
+        let now_ms = env.clock.now_ms();
+        signer.sign(&mut head, b"", now_ms).expect("it has a host");
+        let mut signed = "GET /_ana/supervisor/status HTTP/1.1\r\n".to_owned();
+        for (name, value) in &head.headers {
+            signed.push_str(&format!("{name}: {}\r\n", value.to_str().expect("ASCII")));
+        }
+        let answer = ask(&env, &door, &format!("{signed}\r\n")).await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     });
 }

@@ -131,3 +131,28 @@ fn damage_is_found_and_foreign_records_are_ignored() {
     let findings = judge(Ledger::default(), &[("s0", damaged), ("s0", foreign)]);
     assert_eq!((findings.corrupt, findings.read), (1, 1));
 }
+
+#[test]
+fn parts_of_an_aggregated_record_are_judged_one_by_one() {
+    let (first, second) = (record(0, 10), record(1, 10));
+    let data = |record: &Record| record.bytes().expect("base64");
+    let (first_data, second_data) = (data(&first), data(&second));
+    let packed = aggregation::tests::pack(&[
+        (&first.partition_key, None, &first_data),
+        ("somebody-else", None, b"not ours"),
+        (&second.partition_key, None, &second_data),
+    ]);
+    let entry = PutEntry::new("a".to_owned(), &packed);
+    let packed = Record {
+        sequence_number: "10".to_owned(),
+        approximate_arrival_timestamp: 0.0,
+        data: entry.data,
+        partition_key: entry.partition_key,
+    };
+    let mut ledger = acknowledged(&[10]);
+    ledger.open_next();
+    let findings = judge(ledger, &[("s0", packed)]);
+    assert_eq!((findings.read, findings.corrupt, findings.lost), (2, 0, 0));
+    assert_eq!(findings.sequence_reused, 0);
+    assert_eq!(findings.unacknowledged_found, 1);
+}

@@ -1,0 +1,64 @@
+//! Subscriptions to shards: the router's events as a stream that is made only as fast as it is polled.
+
+use ana_router::ops::{self, SubscriptionEvent};
+use ana_router::{Router, Subscription};
+use ana_types::KinesisError;
+use ana_wire::{ChildShard, Fault, SubscribeToShardEvent, SubscribeToShardInput};
+use futures::{Stream, stream};
+
+pub(super) async fn subscribe(
+    router: &Router,
+    input: SubscribeToShardInput,
+) -> Result<Subscription, KinesisError> {
+    router.subscribe(request(input)).await
+}
+
+/// Judges a request with `DryRun`, and has no effect on a subscription that there is.
+pub(super) async fn would_subscribe(
+    router: &Router,
+    input: SubscribeToShardInput,
+) -> Result<(), KinesisError> {
+    router.would_subscribe(request(input)).await
+}
+
+fn request(input: SubscribeToShardInput) -> ops::Subscribe {
+    ops::Subscribe {
+        consumer_arn: input.consumer_arn,
+        shard_id: input.shard_id,
+        kind: input.kind,
+        sequence: input.sequence_number,
+        timestamp_ms: input.timestamp_ms,
+    }
+}
+
+/// The events until the session ends; an error is the last item.
+pub(super) fn events(
+    subscription: Subscription,
+    fault: impl Fn(&KinesisError) -> Fault + Send + 'static,
+) -> impl Stream<Item = Result<SubscribeToShardEvent, Fault>> + Send {
+    stream::unfold((subscription, fault), |(mut subscription, fault)| async {
+        // After an error or the end there is nothing more: the subscription says so itself.
+        let item = match subscription.next().await {
+            Ok(event) => Ok(to_wire(event?)),
+            Err(error) => {
+                tracing::debug!(%error, "a subscription ends");
+                Err(fault(&error))
+            }
+        };
+        Some((item, (subscription, fault)))
+    })
+}
+
+fn to_wire(event: SubscriptionEvent) -> SubscribeToShardEvent {
+    let children = event.children.into_iter().map(|child| ChildShard {
+        shard: child.shard,
+        parents: child.parents,
+        range: child.range,
+    });
+    SubscribeToShardEvent {
+        records: event.records,
+        continuation: event.continuation,
+        millis_behind_latest: event.millis_behind,
+        child_shards: children.collect(),
+    }
+}
