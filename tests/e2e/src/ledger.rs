@@ -94,6 +94,31 @@ impl Ledger {
         first
     }
 
+    /// The longest time between two acknowledgements of one shard, from `since` until now.
+    pub fn longest_gap_since(&self, since: Instant) -> Duration {
+        let until = crate::cluster::now();
+        let mut answers: BTreeMap<String, Vec<Instant>> = BTreeMap::new();
+        for each in self.lock().acknowledged.values() {
+            let of_shard = answers.entry(each.shard.clone()).or_default();
+            if each.answered >= since {
+                of_shard.push(each.answered);
+            }
+        }
+        answers
+            .into_values()
+            .map(|mut of_shard| {
+                of_shard.sort_unstable();
+                let from = std::iter::once(since).chain(of_shard.iter().copied());
+                let upto = of_shard.iter().copied().chain(std::iter::once(until));
+                from.zip(upto)
+                    .map(|(a, b)| b.saturating_duration_since(a))
+                    .max()
+                    .unwrap_or_default()
+            })
+            .max()
+            .unwrap_or_default()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -4,6 +4,7 @@
 //! Nothing here knows the inside of a node: it speaks the AWS protocol by the AWS SDK for Rust, runs the
 //! program `ana`, reads `ana status -o json`, and sends signals.
 
+pub mod calls;
 pub mod cluster;
 pub mod ledger;
 pub mod producers;

@@ -17,6 +17,8 @@ use anyhow::{Context, Result, ensure};
 
 const STREAM: &str = "power";
 const NODES: u64 = 3;
+/// Rounds between two comparisons of all replicas, so that a difference is found near its cause.
+const COMPARE_EVERY: u32 = 10;
 /// `EXT4_IOC_SHUTDOWN` with `EXT4_GOING_FLAGS_NOLOGFLUSH`: not even the journal is written out.
 const SHUTDOWN: &str = "import fcntl,os,struct,sys; fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587d, struct.pack('I', 2))";
 
@@ -182,6 +184,11 @@ async fn nothing_acknowledged_is_lost_when_the_power_is_cut() -> Result<()> {
                 "round {round}: nothing is acknowledged any more"
             );
             pause(20).await;
+        }
+        if round % COMPARE_EVERY == COMPARE_EVERY - 1 {
+            assert_identical(&cluster)
+                .await
+                .with_context(|| format!("after round {round}"))?;
         }
     }
     producers.stop().await?;

@@ -1,5 +1,10 @@
 //! Every operation through the AWS SDK for Rust, unmodified, against three real node processes.
 
+mod consumers;
+mod scaling;
+mod settings;
+
+use ana_e2e::calls::Calls;
 use ana_e2e::cluster::{Cluster, create_stream, now, pause, wait_active};
 use anyhow::{Context, Result, ensure};
 use aws_sdk_kinesis::Client;
@@ -7,8 +12,8 @@ use aws_sdk_kinesis::error::ProvideErrorMetadata as _;
 use aws_sdk_kinesis::operation::put_record::PutRecordOutput;
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::{
-    PutRecordsRequestEntry, ShardFilter, ShardFilterType, ShardIteratorType, StreamMode,
-    StreamModeDetails, StreamStatus,
+    PutRecordsRequestEntry, Shard, ShardFilter, ShardFilterType, ShardIteratorType,
+    StreamDescriptionSummary, StreamMode, StreamModeDetails, StreamStatus,
 };
 
 const STREAM: &str = "sdk";
@@ -235,6 +240,7 @@ async fn reshard_tags_retention(client: &Client) -> Result<()> {
 async fn every_operation_by_the_rust_sdk_at_every_node() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let mut cluster = Cluster::start(folder.path(), &["--limits", "off"]).await?;
+    let calls = Calls::default();
     let nodes = cluster.status()?.nodes;
     ensure!(nodes.len() == 3, "three nodes: {nodes:?}");
     for node in nodes {
@@ -243,7 +249,7 @@ async fn every_operation_by_the_rust_sdk_at_every_node() -> Result<()> {
         } else {
             format!("http://{}", node.api)
         };
-        let client = ana_e2e::cluster::client(&address, 5);
+        let client = calls.watch(&ana_e2e::cluster::client(&address, 5));
         create_stream(&client, STREAM, 2)
             .await
             .with_context(|| address.clone())?;
@@ -252,22 +258,57 @@ async fn every_operation_by_the_rust_sdk_at_every_node() -> Result<()> {
         reshard_tags_retention(&client)
             .await
             .context("resharding")?;
-        client.delete_stream().stream_name(STREAM).send().await?;
-        let started = now();
-        while client
-            .list_streams()
-            .send()
-            .await?
-            .stream_names
-            .iter()
-            .any(|name| name == STREAM || name == "on-demand")
-        {
-            ensure!(
-                started.elapsed().as_secs() < 20,
-                "the stream does not go away"
-            );
-            pause(50).await;
-        }
+        settings::all(&client).await.context("settings")?;
+        consumers::all(&client).await.context("consumers")?;
+        scaling::all(&client).await.context("scaling")?;
+        delete_and_wait(&client).await?;
     }
-    cluster.stop().await
+    cluster.stop().await?;
+    calls.write("tests/e2e/tests/sdk_operations::every_operation_by_the_rust_sdk_at_every_node")
+}
+
+async fn delete_and_wait(client: &Client) -> Result<()> {
+    let delete = client.delete_stream().stream_name(STREAM);
+    delete.enforce_consumer_deletion(true).send().await?;
+    let started = now();
+    let ours = |name: &String| name == STREAM || name == "on-demand";
+    while client
+        .list_streams()
+        .send()
+        .await?
+        .stream_names
+        .iter()
+        .any(ours)
+    {
+        ensure!(
+            started.elapsed().as_secs() < 20,
+            "the stream does not go away"
+        );
+        pause(50).await;
+    }
+    Ok(())
+}
+
+/// The summary once the stream is ACTIVE again.
+async fn active(client: &Client) -> Result<StreamDescriptionSummary> {
+    wait_active(client, STREAM).await?;
+    let answer = client.describe_stream_summary().stream_name(STREAM);
+    let summary = answer.send().await?.stream_description_summary;
+    summary.context("a summary")
+}
+
+/// The open shards in the order of their hash keys.
+async fn open_shards(client: &Client) -> Result<Vec<Shard>> {
+    let filter = ShardFilter::builder()
+        .r#type(ShardFilterType::AtLatest)
+        .build()?;
+    let request = client.list_shards().stream_name(STREAM);
+    let answer = request.shard_filter(filter).send().await?;
+    let mut shards = Vec::new();
+    for shard in answer.shards.unwrap_or_default() {
+        let range = shard.hash_key_range.clone().context("a range")?;
+        shards.push((range.starting_hash_key.parse::<u128>()?, shard));
+    }
+    shards.sort_by_key(|(start, _)| *start);
+    Ok(shards.into_iter().map(|(_, shard)| shard).collect())
 }
