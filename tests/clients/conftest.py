@@ -1,7 +1,8 @@
-"""One three-zone cluster for the whole run, started the way a user starts it: `ana up`.
+"""One three-zone cluster for the whole run, started the way a user starts it: `ana up`; a second one with TLS and
+signatures checked for those tests that want it.
 
-ANA_BIN names the program; the cluster's folder is temporary and removed at the end. If ANA_TEST_ENDPOINT is set, the
-suite runs against that endpoint instead and starts nothing.
+ANA_BIN names the program; the clusters' folders are temporary and removed at the end. If ANA_TEST_ENDPOINT is set, the
+suite runs against that endpoint instead of the first cluster. Every call of every client is recorded (`conformance.py`).
 """
 import json
 import os
@@ -17,9 +18,33 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from conformance import Recorder
+
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 ANA = os.environ.get("ANA_BIN", str(REPOSITORY / "target" / "release" / "ana"))
 START_SECONDS_MAX = 60
+REGION = "us-east-1"
+# Known to nobody but the cluster that the run starts.
+ACCESS_KEY, SECRET_KEY = "AKIACLIENTSOFTHESUITE", uuid.uuid4().hex
+RECORDER = Recorder()
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "kcl: takes minutes; a stage of its own in scripts/test")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    RECORDER.test = item.nodeid
+
+
+def pytest_runtest_logreport(report):
+    if report.failed:
+        RECORDER.failed_tests.add(report.nodeid)
+
+
+def pytest_sessionfinish():
+    RECORDER.write()
 
 
 def free_port() -> int:
@@ -31,13 +56,23 @@ def free_port() -> int:
 class Cluster:
     """`ana up` as a child process, and the calls a test needs on it."""
 
+    access_key, secret_key = "test", "test"
+    certificate = None  # what a client must trust, a PEM file
+
     def __init__(self, endpoint: str, process=None, log=None):
         self.endpoint, self.process, self.log = endpoint, process, log
+
+    def environment(self) -> dict[str, str]:
+        """The variables every AWS SDK honours, for a client that runs as a process of its own."""
+        return {
+            **os.environ, "AWS_ACCESS_KEY_ID": self.access_key, "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION, "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_ENDPOINT_URL_KINESIS": self.endpoint, **({"AWS_CA_BUNDLE": self.certificate} if self.certificate else {})}
 
     def ana(self, *arguments: str, check: bool = True, timeout: float = 60, **kwargs) -> subprocess.CompletedProcess:
         done = subprocess.run(
             [ANA, *arguments], capture_output=True, timeout=timeout,
-            env={**os.environ, "ANA_ENDPOINT": self.endpoint, "NO_COLOR": "1"}, **kwargs)
+            env={**self.environment(), "ANA_ENDPOINT": self.endpoint, "NO_COLOR": "1"}, **kwargs)
         if check:
             assert done.returncode == 0, f"ana {arguments}: {done.returncode}\n{done.stdout!r}\n{done.stderr!r}"
         return done
@@ -47,9 +82,12 @@ class Cluster:
 
     def client(self, **config):
         options = {"retries": {"mode": "standard", "max_attempts": 6}, "connect_timeout": 5, "read_timeout": 30, **config}
-        return boto3.client(
-            "kinesis", endpoint_url=self.endpoint, region_name="us-east-1",
-            aws_access_key_id="test", aws_secret_access_key="test", config=Config(**options))
+        client = boto3.client(
+            "kinesis", endpoint_url=self.endpoint, region_name=REGION, verify=self.certificate,
+            aws_access_key_id=self.access_key, aws_secret_access_key=self.secret_key, config=Config(**options))
+        RECORDER.client("boto3", boto3.__version__, "HTTP/1.1 over TLS" if self.certificate else "HTTP/1.1", "JSON")
+        client.meta.events.register("after-call.kinesis.*", record_boto3)
+        return client
 
     def stop(self):
         if self.process is None:
@@ -58,15 +96,28 @@ class Cluster:
         self.process.wait(timeout=30)
 
 
-def start(*flags: str) -> Cluster:
+def record_boto3(http_response, model, **_):
+    RECORDER.call("boto3", model.name, http_response.status_code < 300)
+
+
+def start(*flags: str, secure: bool = False) -> Cluster:
+    """Starts three zones; with `secure` over TLS and with signatures checked against one pair of keys."""
     directory = tempfile.TemporaryDirectory(prefix="ana-clients-")
+    folder = pathlib.Path(directory.name)
     port = free_port()
-    log = open(pathlib.Path(directory.name) / "up.log", "wb")
+    if secure:
+        (folder / "credentials.toml").write_text(
+            f'[[credential]]\naccess_key = "{ACCESS_KEY}"\nsecret_key = "{SECRET_KEY}"\n')
+        flags = (*flags, "--tls", "--auth", "on", "--credentials", str(folder / "credentials.toml"))
+    log = open(folder / "up.log", "wb")
     process = subprocess.Popen(
-        [ANA, "up", "--port", str(port), "--data-dir", directory.name + "/data", *flags],
+        [ANA, "up", "--port", str(port), "--data-dir", str(folder / "data"), *flags],
         stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-    cluster = Cluster(f"http://127.0.0.1:{port}", process, log.name)
+    cluster = Cluster(f"{'https' if secure else 'http'}://127.0.0.1:{port}", process, log.name)
     cluster.directory = directory
+    if secure:
+        cluster.access_key, cluster.secret_key = ACCESS_KEY, SECRET_KEY
+        cluster.certificate = str(folder / "data" / "tls" / "ca.pem")
     deadline = time.monotonic() + START_SECONDS_MAX
     while cluster.ana("status", check=False).returncode != 0:
         assert process.poll() is None, f"ana up ended: {open(log.name).read()}"
@@ -79,6 +130,14 @@ def start(*flags: str) -> Cluster:
 def cluster():
     given = os.environ.get("ANA_TEST_ENDPOINT")
     running = Cluster(given) if given else start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def secure_cluster():
+    """Over TLS, and only for who signs with the right keys."""
+    running = start(secure=True)
     yield running
     running.stop()
 
