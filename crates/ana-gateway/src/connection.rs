@@ -45,27 +45,11 @@ pub(crate) async fn serve(
 ) {
     let exchanges = Exchanges::new();
     let noise = Arc::new(Noise::default());
-    let config = &shared.config;
-    let patience = Patience {
-        first_request: config.first_request_within,
-        idle: config.idle_max,
-        exchange: config.exchange_within,
-        taker: config.answer_stalls_max,
-        reader: config.reader_stalls_max,
+    let patience = patience(&shared.config);
+    let Some(stream) = open(&shared, stream, &mut stopping).await else {
+        return;
     };
-    let stream = match &config.tls {
-        None => stream,
-        Some(tls) => {
-            let within = (config.first_request_within, config.handshake_within);
-            let opened = tokio::select! {
-                opened = tls.open(stream, &shared.handshakes, within) => opened,
-                () = stop_begun(&mut stopping) => return,
-            };
-            let Some(stream) = opened else { return };
-            stream
-        }
-    };
-    let builder = builder(config, Arc::clone(&shared.stream_tasks));
+    let builder = builder(&shared.config, Arc::clone(&shared.stream_tasks));
     let service = {
         let of = Connection {
             peer: Arc::clone(&peer),
@@ -123,6 +107,33 @@ pub(crate) async fn serve(
                 return;
             }
         }
+    }
+}
+
+/// The stream that HTTP is spoken on: as it is, or what TLS makes of it. None when it ends before.
+async fn open(
+    shared: &Shared,
+    stream: Stream,
+    stopping: &mut watch::Receiver<bool>,
+) -> Option<Stream> {
+    let config = &shared.config;
+    let Some(tls) = &config.tls else {
+        return Some(stream);
+    };
+    let within = (config.first_request_within, config.handshake_within);
+    tokio::select! {
+        opened = tls.open(stream, &shared.handshakes, within) => opened,
+        () = stop_begun(stopping) => None,
+    }
+}
+
+fn patience(config: &GatewayConfig) -> Patience {
+    Patience {
+        first_request: config.first_request_within,
+        idle: config.idle_max,
+        exchange: config.exchange_within,
+        taker: config.answer_stalls_max,
+        reader: config.reader_stalls_max,
     }
 }
 

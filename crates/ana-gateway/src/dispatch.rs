@@ -115,8 +115,9 @@ fn unknown_service(target: &str) -> Option<Reply> {
     if service == TARGET_PREFIX {
         return None;
     }
-    let message =
-        format!("No authorization strategy was found for service: {service}, operation: {operation}");
+    let message = format!(
+        "No authorization strategy was found for service: {service}, operation: {operation}"
+    );
     let fault = Fault::new(FaultKind::UnrecognizedClient, message);
     Some(Reply::xml(StatusCode::FORBIDDEN, fault_as_xml(&fault)))
 }

@@ -261,7 +261,10 @@ mod tests {
         drop(subscription);
         assert_eq!(exchanges.due(patience), Due::Stuck(handed + seconds(120)));
         tokio::time::advance(seconds(60)).await;
-        assert!(!exchanges.cut_stuck(patience), "it has the connection for itself");
+        assert!(
+            !exchanges.cut_stuck(patience),
+            "it has the connection for itself"
+        );
         drop(call);
     }
 }

@@ -154,15 +154,15 @@ impl AsyncRead for Replayed {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
+        buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if buffer.remaining() > 0
+        if buf.remaining() > 0
             && let Some(first) = self.first.take()
         {
-            buffer.put_slice(&[first]);
+            buf.put_slice(&[first]);
             return Poll::Ready(Ok(()));
         }
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
         Poll::Ready(Ok(()))
     }
 }
@@ -171,17 +171,17 @@ impl AsyncWrite for Replayed {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        bytes: &[u8],
+        buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
+        bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, pieces)
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -222,7 +222,10 @@ mod tests {
             let error = Tls::from_pem(certificates.as_bytes(), key.as_bytes(), PlainHttp::Allow);
             let error = error.expect_err("not usable").to_string();
             assert!(error.starts_with(wanted), "{error}");
-            assert!(!error.contains("c2VjcmV0") && !error.contains("secret"), "{error}");
+            assert!(
+                !error.contains("c2VjcmV0") && !error.contains("secret"),
+                "{error}"
+            );
         }
     }
 }

@@ -11,7 +11,8 @@ use ana_gateway::{Authentication, Credentials, GatewayConfig, Signer, Verifier};
 use common::{Door, RawReply};
 use http::Request;
 
-const CREDENTIALS: &str = "[[credential]]\naccess_key = \"AKIAEXAMPLE\"\nsecret_key = \"a-secret-of-the-test\"\n";
+const CREDENTIALS: &str =
+    "[[credential]]\naccess_key = \"AKIAEXAMPLE\"\nsecret_key = \"a-secret-of-the-test\"\n";
 const JSON: &str = "application/x-amz-json-1.1";
 const CBOR: &str = "application/x-amz-cbor-1.1";
 
@@ -41,7 +42,10 @@ async fn send_bytes(
     body: &[u8],
     signer: Option<&Signer>,
 ) -> RawReply {
-    let mut request = Request::builder().method(method).uri(path).header("host", "h:1");
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", "h:1");
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
@@ -50,7 +54,10 @@ async fn send_bytes(
         let now_ms = RealClock::new().now_ms();
         signer.sign(&mut head, body, now_ms).expect("signed");
     }
-    let mut text = format!("{method} {path} HTTP/1.1\r\ncontent-length: {}\r\n", body.len());
+    let mut text = format!(
+        "{method} {path} HTTP/1.1\r\ncontent-length: {}\r\n",
+        body.len()
+    );
     for (name, value) in &head.headers {
         let value = value.to_str().expect("ASCII");
         text.push_str(&format!("{name}: {value}\r\n"));
@@ -66,6 +73,7 @@ fn signer(secret: &str) -> Signer {
 }
 
 #[tokio::test(start_paused = true)]
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 async fn the_verifier_stands_behind_the_form_and_before_the_content() {
     scope(1, async {
         let door = door();
@@ -77,21 +85,84 @@ async fn the_verifier_stands_behind_the_form_and_before_the_content() {
         let table = [
             // signed by, headers, body -> status, what the answer contains
             (None, vec![json, target], "", 400, "SerializationException"),
-            (None, vec![json, unknown], "{}", 400, "UnknownOperationException"),
-            (None, vec![target], "{}", 404, "<UnknownOperationException/>"),
-            (None, vec![json, target], "{}", 400, "MissingAuthenticationTokenException"),
-            (Some(&bad), vec![json, target], "{}", 400, "InvalidSignatureException"),
-            (Some(&bad), vec![json, target], "x", 400, "SerializationException"),
-            (None, vec![json, target], "[]", 400, "SerializationException"),
-            (Some(&bad), vec![json, target], r#"{"StreamName":5}"#, 400, "InvalidSignatureException"),
-            (Some(&good), vec![json, target], "x", 400, "SerializationException"),
-            (Some(&good), vec![json, target], r#"{"StreamName":""}"#, 400, "ValidationException"),
-            (Some(&good), vec![json, target], r#"{"StreamName":"a"}"#, 200, ""),
+            (
+                None,
+                vec![json, unknown],
+                "{}",
+                400,
+                "UnknownOperationException",
+            ),
+            (
+                None,
+                vec![target],
+                "{}",
+                404,
+                "<UnknownOperationException/>",
+            ),
+            (
+                None,
+                vec![json, target],
+                "{}",
+                400,
+                "MissingAuthenticationTokenException",
+            ),
+            (
+                Some(&bad),
+                vec![json, target],
+                "{}",
+                400,
+                "InvalidSignatureException",
+            ),
+            (
+                Some(&bad),
+                vec![json, target],
+                "x",
+                400,
+                "SerializationException",
+            ),
+            (
+                None,
+                vec![json, target],
+                "[]",
+                400,
+                "SerializationException",
+            ),
+            (
+                Some(&bad),
+                vec![json, target],
+                r#"{"StreamName":5}"#,
+                400,
+                "InvalidSignatureException",
+            ),
+            (
+                Some(&good),
+                vec![json, target],
+                "x",
+                400,
+                "SerializationException",
+            ),
+            (
+                Some(&good),
+                vec![json, target],
+                r#"{"StreamName":""}"#,
+                400,
+                "ValidationException",
+            ),
+            (
+                Some(&good),
+                vec![json, target],
+                r#"{"StreamName":"a"}"#,
+                200,
+                "",
+            ),
         ];
         for (signer, headers, body, status, contains) in table {
             let reply = send(&door, ("POST", "/"), &headers, body, signer).await;
             assert_eq!(reply.status, status, "{headers:?} {body}: {reply:?}");
-            assert!(reply.body.contains(contains), "{headers:?} {body}: {reply:?}");
+            assert!(
+                reply.body.contains(contains),
+                "{headers:?} {body}: {reply:?}"
+            );
         }
         assert_eq!(door.service.seen.lock().expect("not poisoned").len(), 1);
     })
@@ -107,10 +178,16 @@ async fn refusals_are_in_the_format_of_the_request() {
         // As CBOR this is a text of 27 bytes, which is no structure.
         let text = "{not a structure but a text}";
         let reply = send(&door, ("POST", "/"), &headers, text, None).await;
-        assert_eq!((reply.status, reply.header("content-type")), (400, Some(CBOR)));
+        assert_eq!(
+            (reply.status, reply.header("content-type")),
+            (400, Some(CBOR))
+        );
         assert_eq!(reply.bytes, b"\xbf\x66__type\x76SerializationException\xff");
         let reply = send_bytes(&door, ("POST", "/"), &headers, b"\xa0", None).await;
-        assert_eq!((reply.status, reply.header("content-type")), (400, Some(CBOR)));
+        assert_eq!(
+            (reply.status, reply.header("content-type")),
+            (400, Some(CBOR))
+        );
         let wanted = b"\xbf\x66__type\x78\x23MissingAuthenticationTokenException";
         assert!(reply.bytes.starts_with(wanted), "{reply:?}");
     })
@@ -165,7 +242,10 @@ async fn admin_paths_want_a_signature_but_for_health() {
         ] {
             let reply = send(&door, (method, path), &[], "", None).await;
             assert_eq!(reply.status, 403, "{method} {path}");
-            assert!(reply.body.contains("Missing Authentication Token"), "{reply:?}");
+            assert!(
+                reply.body.contains("Missing Authentication Token"),
+                "{reply:?}"
+            );
             let reply = send(&door, (method, path), &[], "", Some(&good)).await;
             assert_eq!(reply.status, 202, "{method} {path}: {reply:?}");
         }

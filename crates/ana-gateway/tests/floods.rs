@@ -124,6 +124,7 @@ async fn scene() -> (Scene, tokio::sync::oneshot::Sender<()>) {
 }
 
 /// Floods one connection after the other, and takes what comes back.
+#[expect(clippy::infinite_loop, reason = "it ends with the scene's tasks")]
 async fn flood(address: &str, flood: &Flood, bursts: &AtomicUsize) {
     let net = Env::real().net;
     loop {

@@ -43,7 +43,11 @@ fn check(reply: &RawReply) -> Result<(), TestCaseError> {
         "{reply:?}"
     );
     prop_assert!(reply.headers.contains_key("x-amzn-requestid"));
-    let is = |format| reply.header("content-type").is_some_and(|of| of.contains(format));
+    let is = |format| {
+        reply
+            .header("content-type")
+            .is_some_and(|of| of.contains(format))
+    };
     if reply.status == 400 && is("cbor") {
         prop_assert!(reply.bytes.starts_with(b"\xbf\x66__type"), "{reply:?}");
         prop_assert!(reply.body.contains("Exception"), "{reply:?}");

@@ -363,7 +363,7 @@ fn http2_frames() -> Vec<(&'static str, Vec<u8>)> {
             "another stream in between",
             [begun.clone(), head(3, END_STREAM, &GOOD)].concat(),
         ),
-        ("data in between", [begun.clone(), put.clone()].concat()),
+        ("data in between", [begun.clone(), put].concat()),
         (
             "a continuation elsewhere",
             [begun, frame(CONTINUATION, END_HEADERS, 3, rest)].concat(),

@@ -55,9 +55,14 @@ async fn handshake<S: ana_env::Io>(
         .expect("known versions")
         .with_root_certificates(roots)
         .with_no_client_auth();
-    config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+    config.alpn_protocols = protocols
+        .iter()
+        .map(|name| name.as_bytes().to_vec())
+        .collect();
     let name = ServerName::try_from("localhost").expect("a name");
-    TlsConnector::from(Arc::new(config)).connect(name, stream).await
+    TlsConnector::from(Arc::new(config))
+        .connect(name, stream)
+        .await
 }
 
 async fn put_over_http2(stream: impl ana_env::Io + 'static, tasks: &Tasks) {
@@ -168,7 +173,10 @@ async fn handshakes_that_go_wrong_end_the_connection_and_nothing_else() {
             }
             assert!(now() - start <= Duration::from_secs(10), "{bytes:?}");
             // An alert at the most, never an answer in plain HTTP.
-            assert!(answer.is_empty() || answer.first() == Some(&0x15), "{answer:?}");
+            assert!(
+                answer.is_empty() || answer.first() == Some(&0x15),
+                "{answer:?}"
+            );
         }
         let (_, other) = certificate(PlainHttp::Allow);
         let distrusted = handshake(door.connect().await.0, &other, &["h2"]).await;

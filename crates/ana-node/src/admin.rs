@@ -3,6 +3,7 @@
 //! ```text
 //!   GET  /_ana/health                                  200 when ready, else 503
 //!   GET  /_ana/status                                  the document of `document`
+//!   GET  /_ana/metrics                                 what was counted, as OpenMetrics text
 //!   GET  /_ana/digest?group=G&from=I&upto=J            a digest of this replica's own log
 //!   POST /_ana/leader/transfer?group=G&to=N            asks the leader (this node) to hand over
 //! ```
@@ -19,11 +20,13 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use self::document::StatusDocument;
+use crate::metrics::{self, Metrics};
 
 /// The admin paths of one node.
 #[derive(Debug, Clone)]
 pub struct NodeAdmin {
     router: Router,
+    metrics: Metrics,
     supervisor: Option<String>,
 }
 
@@ -31,9 +34,24 @@ pub struct NodeAdmin {
 type Answer = (u16, Value);
 
 impl NodeAdmin {
-    /// Admin paths over `router`; `supervisor` is told in the status.
-    pub fn new(router: Router, supervisor: Option<String>) -> NodeAdmin {
-        NodeAdmin { router, supervisor }
+    /// Admin paths over `router` and what its service counts; `supervisor` is told in the status.
+    pub fn new(router: Router, metrics: Metrics, supervisor: Option<String>) -> NodeAdmin {
+        NodeAdmin {
+            router,
+            metrics,
+            supervisor,
+        }
+    }
+
+    fn metrics(&self) -> AdminReply {
+        let text = self
+            .metrics
+            .render(self.router.monitored(), self.router.replicas());
+        AdminReply {
+            status: 200,
+            content_type: metrics::CONTENT_TYPE,
+            body: text.into_bytes(),
+        }
     }
 
     async fn answer(&self, method: &str, path: &str) -> Answer {
@@ -129,6 +147,9 @@ fn number(query: &str, name: &str) -> Option<u64> {
 #[async_trait]
 impl AdminHandler for NodeAdmin {
     async fn handle(&self, method: &str, path: &str, _body: Bytes) -> AdminReply {
+        if (method, path) == ("GET", "/_ana/metrics") {
+            return self.metrics();
+        }
         let (status, value) = self.answer(method, path).await;
         let body = format!("{value}\n").into_bytes();
         AdminReply {

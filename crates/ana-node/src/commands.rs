@@ -55,7 +55,11 @@ pub struct Cli {
     endpoint: Endpoint,
     /// The certificates to trust at https endpoints, PEM.
     #[arg(
-        long, global = true, env = "AWS_CA_BUNDLE", value_name = "FILE", hide_env_values = true
+        long,
+        global = true,
+        env = "AWS_CA_BUNDLE",
+        value_name = "FILE",
+        hide_env_values = true
     )]
     ca: Option<PathBuf>,
     /// Who may call (`up`, `server` with --auth on); other commands sign with its first entry. Without it they sign

@@ -354,7 +354,9 @@ impl NodeConfig {
         }
         self.check_members()?;
         self.check_times()?;
-        self.auth.check().map_err(|(key, problem)| invalid(key, problem))?;
+        self.auth
+            .check()
+            .map_err(|(key, problem)| invalid(key, problem))?;
         self.on_demand
             .check()
             .map_err(|(key, problem)| invalid(key, problem))?;

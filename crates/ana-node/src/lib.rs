@@ -1,7 +1,7 @@
 //! `ana-node`: the program `ana`, and a whole node as a library.
 //!
 //! Read in this order: `config` (settings), `node` (how the layers are joined; simulations start
-//! nodes by it), `service` and `admin` (what a node answers), then the command line: `commands`
+//! nodes by it), `service` and `admin` (what a node answers), `metrics` (what it counts), then the command line: `commands`
 //! over `client`, `reading` and `verify`, and `cluster`, which runs many nodes on one machine.
 //!
 //! Must stay true: `node`, `service` and `admin` use no process globals, no real time and no
@@ -10,6 +10,7 @@
 pub mod access;
 pub mod config;
 pub mod node;
+pub mod metrics;
 pub mod service;
 pub mod admin;
 

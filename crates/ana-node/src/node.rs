@@ -29,6 +29,7 @@ use tokio::sync::watch;
 use crate::access::{self, AccessError};
 use crate::admin::NodeAdmin;
 use crate::config::{ConfigError, LimitsSetting, MemberConfig, NodeConfig};
+use crate::metrics::Metrics;
 use crate::service::NodeService;
 
 /// How often the replicas are looked at for one that failed.
@@ -104,8 +105,10 @@ impl Node {
 
         let api_addr = api.local_addr();
         let (rng, clock) = (Arc::clone(&env.rng), Arc::clone(&env.clock));
-        let service = Arc::new(NodeService::new(env, router.clone()));
-        let admin = Arc::new(NodeAdmin::new(router.clone(), config.supervisor.clone()));
+        let metrics = Metrics::default();
+        let service = Arc::new(NodeService::new(env, router.clone(), metrics.clone()));
+        let admin = NodeAdmin::new(router.clone(), metrics, config.supervisor.clone());
+        let admin = Arc::new(admin);
         let (end_gateway, ended) = watch::channel(false);
         let gateway = Tasks::new();
         let door = Gateway::new(rng, clock, gateway_config, service, admin);

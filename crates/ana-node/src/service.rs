@@ -14,33 +14,37 @@ mod subscribe;
 mod tags;
 mod tokens;
 
-use ana_env::Env;
+use ana_env::{Env, time};
 use ana_gateway::{Events, RequestContext, Service};
 use ana_router::Router;
 use ana_types::{AccountId, KinesisError, Region};
-use ana_wire::{Fault, Request, Response, SubscribeToShardInput};
+use ana_wire::{Fault, Operation, Request, Response, SubscribeToShardInput};
 use async_trait::async_trait;
 
 use self::tokens::Tokens;
+use crate::metrics::Metrics;
 
 /// The service of one node.
 #[derive(Debug, Clone)]
 pub struct NodeService {
     router: Router,
     tokens: Tokens,
+    metrics: Metrics,
     account: AccountId,
     region: Region,
 }
 
 impl NodeService {
-    /// A service over `router`; `env` gives the time and the randomness of sealed tokens.
-    pub fn new(env: Env, router: Router) -> NodeService {
+    /// A service over `router`, whose answers `metrics` counts; `env` gives the time and the randomness of sealed
+    /// tokens.
+    pub fn new(env: Env, router: Router, metrics: Metrics) -> NodeService {
         let config = router.config();
         let (account, region) = (config.account.clone(), config.region.clone());
         let tokens = Tokens::new(env, router.clone());
         NodeService {
             router,
             tokens,
+            metrics,
             account,
             region,
         }
@@ -48,7 +52,7 @@ impl NodeService {
 
     async fn carry_out(&self, request: Request) -> Result<Response, KinesisError> {
         use Request as R;
-        let (router, tokens) = (&self.router, &self.tokens);
+        let (router, tokens, metrics) = (&self.router, &self.tokens, &self.metrics);
         match request {
             R::CreateStream(input) => streams::create(router, input).await,
             R::DeleteStream(input) => streams::delete(router, input).await,
@@ -70,10 +74,10 @@ impl NodeService {
             R::UpdateStreamWarmThroughput(input) => {
                 scaling::update_stream_warm_throughput(router, input).await
             }
-            R::PutRecord(input) => data::put_record(router, input).await,
+            R::PutRecord(input) => data::put_record(router, metrics, input).await,
             R::PutRecords(input) => self.put_records(input).await,
             R::GetShardIterator(input) => data::iterator(router, tokens, input).await,
-            R::GetRecords(input) => data::get_records(router, tokens, input).await,
+            R::GetRecords(input) => data::get_records(router, tokens, metrics, input).await,
             R::SubscribeToShard(_) => Err(KinesisError::Internal {
                 why: "a subscription has events for an answer: it goes through `subscribe`"
                     .to_owned(),
@@ -122,7 +126,24 @@ impl NodeService {
         input: ana_wire::PutRecordsInput,
     ) -> Result<Response, KinesisError> {
         let fault = |error: &KinesisError| self.fault(error);
-        data::put_records(&self.router, input, fault).await
+        data::put_records(&self.router, &self.metrics, input, fault).await
+    }
+
+    async fn begin_subscription(&self, input: SubscribeToShardInput) -> Result<Events, Fault> {
+        let (router, metrics) = (&self.router, &self.metrics);
+        if input.dry_run {
+            let checked = subscribe::would_subscribe(router, input).await;
+            return Err(checked.map_or_else(|error| self.fault(&error), |()| Fault::dry_run()));
+        }
+        let subscription = subscribe::subscribe(router, metrics, input).await;
+        let subscription = subscription.map_err(|error| self.fault(&error))?;
+        let service = self.clone();
+        let fault = move |error: &KinesisError| service.fault(error);
+        Ok(Box::pin(subscribe::events(
+            subscription,
+            metrics.clone(),
+            fault,
+        )))
     }
 
     fn fault(&self, error: &KinesisError) -> Fault {
@@ -134,15 +155,19 @@ impl NodeService {
 impl Service for NodeService {
     async fn call(&self, context: RequestContext, request: Request) -> Result<Response, Fault> {
         let (operation, is_dry_run) = (request.operation(), request.is_dry_run());
+        let begun = time::now();
         let answer = self.carry_out(request).await.map_err(|error| {
             let id = &context.request_id;
             tracing::debug!(%id, operation = operation.name(), %error, "refused");
             self.fault(&error)
-        })?;
-        if is_dry_run {
-            return Err(Fault::dry_run());
-        }
-        Ok(answer)
+        });
+        let answer = match answer {
+            Ok(_) if is_dry_run => Err(Fault::dry_run()),
+            other => other,
+        };
+        self.metrics
+            .answered(operation, answer.as_ref().err(), begun.elapsed());
+        answer
     }
 
     async fn subscribe(
@@ -150,18 +175,14 @@ impl Service for NodeService {
         context: RequestContext,
         input: SubscribeToShardInput,
     ) -> Result<Events, Fault> {
-        let refused = |error| {
-            tracing::debug!(id = %context.request_id, %error, "no subscription");
-            self.fault(&error)
-        };
-        if input.dry_run {
-            let checked = subscribe::would_subscribe(&self.router, input).await;
-            return Err(checked.map_or_else(refused, |()| Fault::dry_run()));
-        }
-        let subscription = subscribe::subscribe(&self.router, input).await;
-        let subscription = subscription.map_err(refused)?;
-        let service = self.clone();
-        let fault = move |error: &KinesisError| service.fault(error);
-        Ok(Box::pin(subscribe::events(subscription, fault)))
+        let begun = time::now();
+        let answer = self.begin_subscription(input).await.map_err(|fault| {
+            tracing::debug!(id = %context.request_id, ?fault, "no subscription");
+            fault
+        });
+        let operation = Operation::SubscribeToShard;
+        self.metrics
+            .answered(operation, answer.as_ref().err(), begun.elapsed());
+        answer
     }
 }

@@ -48,7 +48,7 @@ pub enum MachineKind {
 #[derive(Debug, Clone)]
 pub enum Machine {
     /// Of the metadata group.
-    Meta(Metadata),
+    Meta(Box<Metadata>),
     /// Of a data group.
     Shards(ShardSet),
 }
@@ -58,7 +58,7 @@ impl Machine {
     #[must_use]
     pub fn new(kind: MachineKind) -> Self {
         match kind {
-            MachineKind::Meta => Self::Meta(Metadata::new()),
+            MachineKind::Meta => Self::Meta(Box::new(Metadata::new())),
             MachineKind::Shards => Self::Shards(ShardSet::new()),
         }
     }
@@ -88,7 +88,7 @@ impl Machine {
     pub fn decode(kind: MachineKind, bytes: &[u8]) -> io::Result<Self> {
         let broken = |error| io::Error::new(io::ErrorKind::InvalidData, error);
         Ok(match kind {
-            MachineKind::Meta => Self::Meta(Metadata::decode(bytes).map_err(broken)?),
+            MachineKind::Meta => Self::Meta(Box::new(Metadata::decode(bytes).map_err(broken)?)),
             MachineKind::Shards => Self::Shards(ShardSet::decode(bytes).map_err(broken)?),
         })
     }

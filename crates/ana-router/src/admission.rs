@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ana_types::limits::{
-    GET_RECORDS_PER_S, GET_SHARD_ITERATOR_PER_S, SHARD_READ_BYTES_PER_S, SHARD_WRITE_BYTES_PER_S, SHARD_WRITE_RECORDS_PER_S,
+    GET_RECORDS_PER_S, GET_SHARD_ITERATOR_PER_S, SHARD_READ_BYTES_PER_S, SHARD_WRITE_BYTES_PER_S,
+    SHARD_WRITE_RECORDS_PER_S,
 };
 use ana_types::{GroupId, ShardIndex};
 

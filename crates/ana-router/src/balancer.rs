@@ -70,7 +70,10 @@ fn displaced(context: &Context) -> Vec<Displaced> {
     displaced.unwrap_or_default()
 }
 
-pub(crate) async fn reports(context: &Context, displaced: &[Displaced]) -> BTreeMap<NodeId, Report> {
+pub(crate) async fn reports(
+    context: &Context,
+    displaced: &[Displaced],
+) -> BTreeMap<NodeId, Report> {
     let mut reports = BTreeMap::new();
     for it in displaced {
         if !reports.contains_key(&it.preferred)

@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use ana_state::meta::StreamState;
-use ana_types::limits::{ON_DEMAND_MIBPS_DEFAULT, SUBSCRIPTION_LIFE_MS, SUBSCRIPTION_TAKEOVER_AFTER_MS};
+use ana_types::limits::{
+    ON_DEMAND_MIBPS_DEFAULT, SUBSCRIPTION_LIFE_MS, SUBSCRIPTION_TAKEOVER_AFTER_MS,
+};
 use ana_types::{AccountId, NodeId, Region, Zone};
 
 /// A node as the configuration of every node lists it.

@@ -98,8 +98,12 @@ pub(crate) async fn run(context: Arc<Context>) {
 }
 
 fn start_consumer_tasks(context: &Arc<Context>, meta: &Group, busy: &Busy<Change>) {
-    let pending: Vec<Change> =
-        meta.meta(|meta| meta.streams().values().flat_map(consumers::changes).collect());
+    let pending: Vec<Change> = meta.meta(|meta| {
+        meta.streams()
+            .values()
+            .flat_map(consumers::changes)
+            .collect()
+    });
     for change in pending {
         let Some(taken) = busy.take(&change) else {
             continue;

@@ -31,8 +31,8 @@ pub use scaling::{
     WarmThroughputChange,
 };
 pub use settings::{
-    CommitmentView, MonitoringChange, PutResourcePolicy, SetEncryption, SetMaxRecord, SetMonitoring,
-    TagResource, UntagResource,
+    CommitmentView, Monitored, MonitoringChange, PutResourcePolicy, SetEncryption, SetMaxRecord,
+    SetMonitoring, TagResource, UntagResource,
 };
 pub use subscribe::{Subscribe, SubscriptionEvent};
 

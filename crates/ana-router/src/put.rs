@@ -357,11 +357,7 @@ impl Batch {
 }
 
 /// The fates that one part of an answer means, one per record.
-fn fates_of(
-    shard: ShardIndex,
-    part: &Part,
-    encrypted: bool,
-) -> impl Iterator<Item = Fate> + use<> {
+fn fates_of(shard: ShardIndex, part: &Part, encrypted: bool) -> impl Iterator<Item = Fate> + use<> {
     let part = *part;
     let count = match part {
         Part::Placed(Run { count, .. }) | Part::Elsewhere { count } | Part::Refused { count } => {

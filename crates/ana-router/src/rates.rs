@@ -179,9 +179,7 @@ pub(crate) fn spend(context: &Context, call: &Spend) -> Result<Spent, Decline> {
         });
     }
     let now = context.env.clock.elapsed();
-    let admitted = context
-        .rates()
-        .spend(call.what, call.stream.as_ref(), now);
+    let admitted = context.rates().spend(call.what, call.stream.as_ref(), now);
     Ok(Spent(admitted))
 }
 

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ana_env::Env;
-use ana_raft::{CallHandler, Group, Groups, Peers};
+use ana_raft::{CallHandler, Group, GroupStatus, Groups, Peers};
 use ana_types::{GroupId, KinesisError, NodeId, StreamKey, StreamName};
 
 use crate::config::RouterConfig;
@@ -23,7 +23,8 @@ use crate::rates::{self, Rated};
 use crate::status::ClusterStatus;
 use crate::subscribe::{self, Subscription};
 use crate::{
-    consumers, get, iterators, list_shards, policies, put, reshard, scaling, settings, streams, tags,
+    consumers, get, iterators, list_shards, policies, put, reshard, scaling, settings, shard_map,
+    streams, tags,
 };
 
 /// Result of every operation.
@@ -101,6 +102,24 @@ impl Router {
     /// The name of a stream by its identity, as this node knows it (for messages about opened iterators).
     pub fn stream_name(&self, key: StreamKey) -> Option<StreamName> {
         self.context.stream_name(key)
+    }
+
+    /// The name that a reference means; says nothing about whether there is such a stream.
+    ///
+    /// # Errors
+    /// When it names none, or two.
+    pub fn name_of(&self, stream: &ops::StreamRef) -> Answer<StreamName> {
+        shard_map::resolve(&self.context.config, stream)
+    }
+
+    /// What there is to be counted, as this node knows it.
+    pub fn monitored(&self) -> BTreeMap<StreamName, ops::Monitored> {
+        settings::monitored(&self.context)
+    }
+
+    /// The replicas of this node.
+    pub fn replicas(&self) -> Vec<GroupStatus> {
+        self.context.groups.list()
     }
 
     /// CreateStream.
@@ -261,8 +280,17 @@ impl Router {
 
     /// DeregisterStreamConsumer.
     pub async fn deregister_stream_consumer(&self, consumer: ops::ConsumerRef) -> Answer<()> {
-        let (stream, itself) = (consumer.stream_arn.as_deref(), consumer.consumer_arn.as_deref());
-        rates::consumer(&self.context, Rated::DeregisterStreamConsumer, stream, itself).await?;
+        let (stream, itself) = (
+            consumer.stream_arn.as_deref(),
+            consumer.consumer_arn.as_deref(),
+        );
+        rates::consumer(
+            &self.context,
+            Rated::DeregisterStreamConsumer,
+            stream,
+            itself,
+        )
+        .await?;
         consumers::deregister(&self.context, consumer).await
     }
 
@@ -271,7 +299,10 @@ impl Router {
         &self,
         consumer: ops::ConsumerRef,
     ) -> Answer<ops::ConsumerView> {
-        let (stream, itself) = (consumer.stream_arn.as_deref(), consumer.consumer_arn.as_deref());
+        let (stream, itself) = (
+            consumer.stream_arn.as_deref(),
+            consumer.consumer_arn.as_deref(),
+        );
         rates::consumer(&self.context, Rated::DescribeStreamConsumer, stream, itself).await?;
         consumers::describe(&self.context, consumer).await
     }

@@ -88,7 +88,7 @@ async fn look(context: &Context, key: StreamKey, history: &mut History) {
         };
         match take(context, key, step).await {
             Ok(true) => {
-                tracing::info!(stream = %key, ?step, "an on-demand stream follows its load")
+                tracing::info!(stream = %key, ?step, "an on-demand stream follows its load");
             }
             Ok(false) => return,
             Err(error) => {

@@ -15,9 +15,9 @@ use bytes::Bytes;
 use crate::context::Context;
 use crate::error::Decline;
 use crate::messages::{
-    Append, AskLoads, AskReport, AskTime, Claim, CommandMeta, CommandShards, Follow, MetaAnswer, MetaIndex, Question,
-    Read,
-    ReadIndex, Renew, Seal, Sealed, Seek, ShardsAnswer, Spend, TimeOfDay, answer_to_body,
+    Append, AskLoads, AskReport, AskTime, Claim, CommandMeta, CommandShards, Follow, MetaAnswer,
+    MetaIndex, Question, Read, ReadIndex, Renew, Seal, Sealed, Seek, ShardsAnswer, Spend,
+    TimeOfDay, answer_to_body,
 };
 use crate::status::Report;
 use crate::subscribe::{follow, sessions};

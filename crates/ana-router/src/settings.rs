@@ -15,8 +15,8 @@ use ana_types::{
 use crate::consumers::{self, Named};
 use crate::context::Context;
 use crate::ops::{
-    CommitmentView, MonitoringChange, SetEncryption, SetMaxRecord, SetMonitoring, StreamRef,
-    TagResource, UntagResource,
+    CommitmentView, Monitored, MonitoringChange, SetEncryption, SetMaxRecord, SetMonitoring,
+    StreamRef, TagResource, UntagResource,
 };
 use crate::router::Answer;
 use crate::shard_map;
@@ -94,6 +94,23 @@ pub(crate) async fn set_monitoring(
         }),
         other => Err(unfitting("a change of metrics", &other)),
     }
+}
+
+/// What there is to be counted, by this node's map; nothing while it has none.
+pub(crate) fn monitored(context: &Context) -> BTreeMap<StreamName, Monitored> {
+    let of = |stream: &StreamState| {
+        let taking = stream.writable_shards().map(|info| info.shard);
+        Monitored {
+            metrics: stream.settings.shard_level_metrics.clone(),
+            shards: stream.shards.keys().copied().chain(taking).collect(),
+            consumers: stream.consumers.keys().cloned().collect(),
+        }
+    };
+    let all = context.look(|meta| {
+        let streams = meta.streams().values();
+        streams.map(|it| (it.name.clone(), of(it))).collect()
+    });
+    all.unwrap_or_default()
 }
 
 fn unfitting(what: &str, reply: &MetaReply) -> KinesisError {

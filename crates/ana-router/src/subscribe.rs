@@ -20,7 +20,10 @@ use std::time::Duration;
 
 use ana_env::time::{Instant, now, sleep_until};
 use ana_types::limits::{SUBSCRIPTION_EVENT_BYTES_MAX, SUBSCRIPTION_EVENT_RECORDS_MAX};
-use ana_types::{KinesisError, Position, Record, SequenceNumber, SubscriptionError};
+use ana_types::{
+    ConsumerName, KinesisError, Position, Record, SequenceNumber, ShardIndex, StreamName,
+    SubscriptionError,
+};
 use tokio::sync::watch;
 
 use crate::config::Limits;
@@ -189,6 +192,21 @@ enum Step {
 }
 
 impl Subscription {
+    /// Its consumer.
+    pub fn consumer(&self) -> &ConsumerName {
+        &self.place.consumer.name
+    }
+
+    /// The stream it reads.
+    pub fn stream(&self) -> &StreamName {
+        &self.place.stream
+    }
+
+    /// The shard it reads.
+    pub fn shard(&self) -> ShardIndex {
+        self.place.shard
+    }
+
     /// The next event. None: the session is over, and so is it after an error. May be dropped at any time and called
     /// again: nothing is lost.
     ///
@@ -406,7 +424,7 @@ impl Subscription {
 }
 
 fn continuation(
-    shard: ana_types::ShardIndex,
+    shard: ShardIndex,
     created_s: u64,
     position: Position,
     last: Option<SequenceNumber>,
@@ -428,7 +446,7 @@ fn continuation(
 async fn lost(lease: &mut watch::Receiver<bool>) {
     if lease.wait_for(|lost| *lost).await.is_err() {
         // The table keeps the sender as long as the session lives.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -216,6 +216,7 @@ async fn stream_goes_with_its_consumers(cluster: &Cluster) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 async fn consumers_are_listed_page_by_page() {
     scoped(async {
         let cluster = start().await;

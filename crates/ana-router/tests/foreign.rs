@@ -27,6 +27,7 @@ async fn make(router: &Router, name: &str) {
 }
 
 /// Every operation that can name a stream both ways, asked for `stream`.
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 async fn all(router: &Router, stream: &StreamRef) -> Vec<(&'static str, Answer<()>)> {
     let stream = || stream.clone();
     let shard_id = || "shardId-000000000000".to_owned();

@@ -1,6 +1,8 @@
 //! Rates of the control plane: one counter for the whole cluster, whichever node is asked; and the rate of new
 //! iterators, which belongs to a shard.
 
+#![expect(clippy::panic, reason = "a helper says what it met")]
+
 mod common;
 
 use std::time::Duration;

@@ -66,6 +66,7 @@ async fn every_record_once_and_in_order_across_reconnects() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 async fn one_subscription_per_consumer_and_shard() {
     scoped(async {
         let times = SubscriptionTimes {
@@ -164,6 +165,7 @@ async fn one_subscription_per_consumer_and_shard() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 async fn a_shard_ends_with_its_children() {
     scoped(async {
         let cluster = Cluster::start_as(3, Limits::Off, HOUR_MS, AT_ONCE).await;
@@ -189,7 +191,7 @@ async fn a_shard_ends_with_its_children() {
             })
             .await
             .expect("split");
-        let (seen, last) = parent.to_end().await;
+        let (seen, last) = parent.read_to_end().await;
         let listed = describe(router, "s").await.expect("described").shards;
         assert_eq!(
             listed.len(),
@@ -219,7 +221,7 @@ async fn a_shard_ends_with_its_children() {
 
         // From the tip of a closed shard the end is all there is.
         let mut tip = Reader::new(router.subscribe(latest(&arn)).await.expect("subscribed"));
-        let (seen, last) = tip.to_end().await;
+        let (seen, last) = tip.read_to_end().await;
         assert!(seen.is_empty() && last.children.len() == 2);
 
         let mut parents = Vec::new();
@@ -248,7 +250,7 @@ async fn a_shard_ends_with_its_children() {
             .expect("merged");
         let mut count = 0;
         for parent in &mut parents {
-            let (seen, last) = parent.to_end().await;
+            let (seen, last) = parent.read_to_end().await;
             count += seen.len();
             let child = last.children.first().expect("a child");
             assert_eq!(last.children.len(), 1);
@@ -499,7 +501,7 @@ async fn millis_behind_is_the_age_of_the_last_record_until_the_tip_is_reached() 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_mib_a_second_for_each_consumer_alone() {
-    scoped(async {
+    scoped(Box::pin(async {
         let cluster = Cluster::start_as(1, Limits::Aws, HOUR_MS, AT_ONCE).await;
         let arn = with_stream(&cluster, 1).await;
         let other = register(&cluster, "other").await;
@@ -534,7 +536,7 @@ async fn two_mib_a_second_for_each_consumer_alone() {
             20,
             "GetRecords has its own"
         );
-    })
+    }))
     .await;
 }
 
@@ -595,7 +597,7 @@ async fn what_is_older_than_the_retention_is_not_given() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readers_that_stop_reading_cost_the_others_nothing() {
-    scoped(async {
+    scoped(Box::pin(async {
         let cluster = Cluster::start_as(3, Limits::Off, HOUR_MS, AT_ONCE).await;
         let arn = with_stream(&cluster, 1).await;
         let router = cluster.router(1);
@@ -624,18 +626,19 @@ async fn readers_that_stop_reading_cost_the_others_nothing() {
         // And they have lost nothing by it; a call that is given up loses nothing either.
         let late = stopped.first_mut().expect("one of them");
         while late.seen.len() < 200 {
-            let hasty = time::timeout(Duration::from_micros(300), late.next()).await;
+            let hasty = time::timeout(Duration::from_micros(300), Box::pin(late.next())).await;
             if hasty.is_err() {
                 late.next().await.expect("it goes on");
             }
         }
         assert_eq!(late.seen.len(), 200);
         assert!(late.seen.is_sorted_by(|a, b| a.0 < b.0), "nothing twice");
-    })
+    }))
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 async fn what_cannot_be_subscribed_to() {
     scoped(async {
         let cluster = Cluster::start_as(1, Limits::Off, HOUR_MS, AT_ONCE).await;

@@ -59,7 +59,8 @@ mod violation_test;
 mod random_test;
 
 pub use command::{
-    ClusterSecret, ConsumerCommand, ScalingCommand, SettingCommand, Member, MetaCommand, MetaOutcome, MetaRefusal, MetaReply, ParentClosed,
+    ClusterSecret, ConsumerCommand, Member, MetaCommand, MetaOutcome, MetaRefusal, MetaReply,
+    ParentClosed, ScalingCommand, SettingCommand,
 };
 pub use consumers::ConsumerState;
 pub use group_ids::GroupIds;

@@ -89,13 +89,13 @@ fn consumer_commands() -> Vec<MetaCommand> {
             stream: stream.clone(),
             consumer: consumer.clone(),
             created_s,
-            keys: keys.clone(),
+            keys,
         },
         ConsumerCommand::SetPolicy {
             stream: stream.clone(),
             consumer: consumer.clone(),
             created_s,
-            policy: policy.clone(),
+            policy,
         },
         ConsumerCommand::Deregister {
             stream: stream.clone(),

@@ -94,7 +94,9 @@ impl FromStr for ConsumerArn {
         Ok(Self {
             stream: stream.parse()?,
             name: ConsumerName::new(name)?,
-            created_s: created.parse().map_err(|_not_a_number| ArnError::NotAStream)?,
+            created_s: created
+                .parse()
+                .map_err(|_not_a_number| ArnError::NotAStream)?,
         })
     }
 }

@@ -275,11 +275,15 @@ mod tests {
     fn a_sync_is_believed_on_a_file_system_that_lives() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("file");
-        fs::write(&path, b"abc").expect("written");
-        let written = fs::OpenOptions::new().write(true).open(&path);
-        sync_data(&written.expect("open")).expect("synced");
+        let mut written = fs::File::create_new(&path).expect("made");
+        io::Write::write_all(&mut written, b"abc").expect("written");
+        sync_data(&written).expect("synced");
         sync_data(&fs::File::open(&path).expect("open")).expect("synced for reading alone");
-        assert_eq!(fs::read(&path).expect("read"), b"abc", "nothing was written");
+        assert_eq!(
+            fs::read(&path).expect("read"),
+            b"abc",
+            "nothing was written"
+        );
     }
 
     #[test]

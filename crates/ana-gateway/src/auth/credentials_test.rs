@@ -10,6 +10,7 @@ use super::keys::{KeyCache, derive};
 use super::{Authentication, Credentials, CredentialsError};
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn files_of_credentials() {
     let entry = |text: &str| format!("[[credential]]\n{text}");
     let good = format!("access_key = 'AK'\nsecret_key = '{SECRET}'");

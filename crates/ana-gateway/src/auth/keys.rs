@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -19,10 +19,13 @@ const KEYS_MAX: usize = 16_384;
 /// A key for one day.
 pub(super) type SigningKey = Zeroizing<[u8; 32]>;
 
+/// Whose key for which day: the day and the access key.
+type Place = (String, Arc<str>);
+
 /// Keys by day and access key.
 #[derive(Default)]
 pub(super) struct KeyCache {
-    keys: Mutex<BTreeMap<(String, Arc<str>), Arc<SigningKey>>>,
+    keys: Mutex<BTreeMap<Place, Arc<SigningKey>>>,
 }
 
 impl KeyCache {
@@ -35,12 +38,12 @@ impl KeyCache {
         (region, service): (&str, &str),
     ) -> Arc<SigningKey> {
         let place = (day.to_owned(), Arc::clone(access_key));
-        let held = |keys: &BTreeMap<_, Arc<SigningKey>>| keys.get(&place).map(Arc::clone);
-        if let Some(key) = held(&self.keys.lock().unwrap_or_else(PoisonError::into_inner)) {
+        let held = self.lock().get(&place).map(Arc::clone);
+        if let Some(key) = held {
             return key;
         }
         let key = Arc::new(derive(secret, day, region, service));
-        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = self.lock();
         if keys.len() >= KEYS_MAX {
             keys.pop_first();
         }
@@ -48,10 +51,13 @@ impl KeyCache {
         key
     }
 
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Place, Arc<SigningKey>>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.len()
+        self.lock().len()
     }
 }
 

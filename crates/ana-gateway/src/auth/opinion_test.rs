@@ -11,7 +11,7 @@ use super::fixture::{
 };
 use super::{Authentication, SignError, Signer};
 
-fn settings(in_query: bool, with_checksum: bool) -> SigningSettings {
+fn settings((in_query, with_checksum): (bool, bool)) -> SigningSettings {
     let mut settings = SigningSettings::default();
     if in_query {
         settings.signature_location = SignatureLocation::QueryParams;
@@ -31,7 +31,7 @@ fn header_form_query_form_and_tokens() {
         for in_query in [false, true] {
             for with_checksum in [false, true] {
                 let mut sample = Sample::put();
-                sample.sign_by_sdk(caller, settings(in_query, with_checksum));
+                sample.sign_by_sdk(caller, settings((in_query, with_checksum)));
                 let principal = sample.verify().expect("signed by the book");
                 assert_eq!(principal.access_key(), Some(caller.0));
             }
@@ -169,7 +169,7 @@ proptest! {
         } else {
             (KEY, SECRET, None)
         };
-        sample.sign_by_sdk(caller, settings(in_query, with_checksum));
+        sample.sign_by_sdk(caller, settings((in_query, with_checksum)));
         let judged = sample.verify();
         prop_assert!(judged.is_ok(), "{:?} {:?}", sample, judged);
     }

@@ -35,6 +35,7 @@ fn off_admits_everybody_and_nobody_in_particular() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn texts_of_missing_and_incomplete_claims() {
     let missing = (
         FaultKind::MissingAuthenticationToken,
@@ -130,6 +131,7 @@ fn texts_of_missing_and_incomplete_claims() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn texts_of_complete_claims() {
     let invalid = FaultKind::InvalidSignature;
     let mismatch = "The request signature we calculated does not match the signature you provided. Check your AWS \

@@ -57,6 +57,7 @@ fn calls_of_the_protocol_have_an_operation_and_a_format() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn what_is_no_call_gets_aws_s_odd_answers() {
     let json = Some("application/x-amz-json-1.1");
     let cbor = Some("application/x-amz-cbor-1.1");
@@ -74,7 +75,9 @@ fn what_is_no_call_gets_aws_s_odd_answers() {
     let bad = Some("Kinesis_20131202.Nothing");
     let good = Some(TARGET);
     let other = Some("DynamoDB_20120810.<x>");
-    let table: [(_, _, &[u8], (u16, Option<&str>, &[u8])); 36] = [
+    // Status, content type, body.
+    type Answer<'a> = (u16, Option<&'a str>, &'a [u8]);
+    let table: [(_, _, &[u8], Answer<'_>); 36] = [
         // content type, target, body -> status, content type, body
         (json, good, b"", (400, json, serialization)),
         (json, bad, b"", (400, json, unknown)),
@@ -88,9 +91,19 @@ fn what_is_no_call_gets_aws_s_odd_answers() {
         (text, bad, b"", (400, cbor, cbor_unknown)),
         (json, bad, b"{}", (400, json, unknown)),
         (json, None, b"{}", (400, json, unknown)),
-        (json, Some("Kinesis_20131203.ListStreams"), b"{}", (400, json, unknown)),
+        (
+            json,
+            Some("Kinesis_20131203.ListStreams"),
+            b"{}",
+            (400, json, unknown),
+        ),
         (json, Some("Kinesis_20131202"), b"{}", (400, json, unknown)),
-        (json, Some("Kinesis_20131202.liststreams"), b"{}", (400, json, unknown)),
+        (
+            json,
+            Some("Kinesis_20131202.liststreams"),
+            b"{}",
+            (400, json, unknown),
+        ),
         (json, other, b"{}", (400, json, unknown)),
         (json, bad, b"[]", (400, json, serialization)),
         (json, bad, b"x", (400, json, serialization)),
@@ -111,7 +124,12 @@ fn what_is_no_call_gets_aws_s_odd_answers() {
         (plain, None, b"{}", (404, plain, plain_unknown)),
         (plain, bad, b"{}", (404, plain, plain_unknown)),
         (plain, good, b"x", (400, plain, plain_serialization)),
-        (Some("application/json; charset=utf-8"), good, b"[]", (400, plain, plain_serialization)),
+        (
+            Some("application/json; charset=utf-8"),
+            good,
+            b"[]",
+            (400, plain, plain_serialization),
+        ),
     ];
     for (content_type, target, body, wanted) in table {
         let headers = [("content-type", content_type), ("x-amz-target", target)];

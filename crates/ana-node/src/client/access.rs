@@ -68,7 +68,10 @@ impl Access {
     /// Does the handshake on a fresh connection.
     pub(super) async fn secure(&self, stream: Stream, host: &str) -> Result<Stream, String> {
         let Some(trust) = &self.trust else {
-            return Err("https needs --ca FILE (or AWS_CA_BUNDLE) with the certificates to trust".to_owned());
+            return Err(
+                "https needs --ca FILE (or AWS_CA_BUNDLE) with the certificates to trust"
+                    .to_owned(),
+            );
         };
         let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
         let connector = TlsConnector::from(Arc::clone(trust));

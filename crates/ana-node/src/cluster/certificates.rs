@@ -123,9 +123,15 @@ fn ca_params(key: &KeyPair, now_ms: u64) -> Result<CertificateParams, rcgen::Err
 fn node_params(now_ms: u64, host_name: Option<&str>) -> Result<CertificateParams, rcgen::Error> {
     let mut names: Vec<String> = NAMES.map(str::to_owned).into();
     let host_name = host_name.map(str::trim).filter(|name| is_host_name(name));
-    names.extend(host_name.filter(|name| !NAMES.contains(name)).map(str::to_owned));
+    names.extend(
+        host_name
+            .filter(|name| !NAMES.contains(name))
+            .map(str::to_owned),
+    );
     let mut params = CertificateParams::new(names)?;
-    params.distinguished_name.push(DnType::CommonName, "Anabranch");
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "Anabranch");
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
@@ -138,7 +144,11 @@ fn set_validity(params: &mut CertificateParams, now_ms: u64, days: u64) {
     let at = |day: u64| {
         let (year, month, day) = civil_from_days(day);
         let small = |part: u64| u8::try_from(part).unwrap_or(1);
-        date_time_ymd(i32::try_from(year).unwrap_or(i32::MAX), small(month), small(day))
+        date_time_ymd(
+            i32::try_from(year).unwrap_or(i32::MAX),
+            small(month),
+            small(day),
+        )
     };
     let today = now_ms / DAY_MS;
     params.not_before = at(today.saturating_sub(1));
@@ -159,7 +169,11 @@ fn save_private(dir: &Path, name: &str, text: &str) -> io::Result<()> {
         Err(error) => return Err(error),
     }
     let mut options = fs::OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(&fresh)?;
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&fresh)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     fs::rename(&fresh, dir.join(name))?;

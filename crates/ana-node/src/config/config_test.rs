@@ -177,8 +177,14 @@ fn an_unknown_key_is_refused_with_its_name() {
             GOOD.replacen("id = 2\n", "id = 2\ncolour = 1\n", 1),
         ),
         ("hearbeat_ms", format!("raft.hearbeat_ms = 5\n{GOOD}")),
-        ("colour", GOOD.replacen("mode = \"on\"", "mode = \"on\", colour = 1", 1)),
-        ("chain", format!("tls = {{ certificate = \"c\", key = \"k\", chain = \"x\" }}\n{GOOD}")),
+        (
+            "colour",
+            GOOD.replacen("mode = \"on\"", "mode = \"on\", colour = 1", 1),
+        ),
+        (
+            "chain",
+            format!("tls = {{ certificate = \"c\", key = \"k\", chain = \"x\" }}\n{GOOD}"),
+        ),
     ] {
         let error = NodeConfig::parse(&text).expect_err("unknown").to_string();
         assert!(error.contains(key), "{error}");
@@ -194,7 +200,10 @@ fn loopback_needs_no_authentication_and_tls_allows_plain_http() {
     );
     let config = NodeConfig::parse(&text).expect("good settings");
     assert_eq!(config.auth, AuthSettings::default());
-    assert_eq!(config.tls.as_ref().map(|tls| tls.plain), Some(PlainSetting::Allow));
+    assert_eq!(
+        config.tls.as_ref().map(|tls| tls.plain),
+        Some(PlainSetting::Allow)
+    );
     assert_eq!(NodeConfig::parse(&config.to_toml()).expect("good"), config);
     let exposed = NodeConfig::parse_with(&text, |config| config.api = "[::]:4567".to_owned());
     assert!(exposed.is_err(), "what options change is checked as well");
@@ -215,7 +224,10 @@ fn secrets_of_the_environment_are_not_printed() {
     assert_eq!(environment.aws_region.as_deref(), Some("eu-central-1"));
     let printed = format!("{environment:?}");
     assert!(printed.contains("AKIAEXAMPLE"));
-    assert!(!printed.contains("hush") && !printed.contains("psst"), "{printed}");
+    assert!(
+        !printed.contains("hush") && !printed.contains("psst"),
+        "{printed}"
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Records: put, iterators, get.
 
-use ana_router::Router;
 use ana_router::ops::{self, EntryError};
+use ana_router::{Answer, Router};
 use ana_types::KinesisError;
 use ana_wire::{
     ChildShard, Fault, GetRecordsInput, GetRecordsOutput, GetShardIteratorInput,
@@ -11,9 +11,11 @@ use ana_wire::{
 
 use super::streams::stream_ref;
 use super::tokens::Tokens;
+use crate::metrics::{Metrics, PutOutcome, ReadOutcome, bytes_of};
 
 pub(super) async fn put_record(
     router: &Router,
+    metrics: &Metrics,
     input: PutRecordInput,
 ) -> Result<Response, KinesisError> {
     let request = ops::PutRecord {
@@ -31,7 +33,12 @@ pub(super) async fn put_record(
             .await
             .map(|()| Response::Empty);
     }
-    let placed = router.put_record(request).await?;
+    let (stream, bytes) = (request.stream.clone(), size(&request.entry));
+    let placed = router.put_record(request).await;
+    if let Some(outcome) = outcome_of_request(&placed, bytes) {
+        metrics.put_record(&router.name_of(&stream)?, outcome);
+    }
+    let placed = placed?;
     Ok(Response::PutRecord(PutRecordOutput {
         shard: placed.shard,
         sequence: placed.sequence,
@@ -41,6 +48,7 @@ pub(super) async fn put_record(
 
 pub(super) async fn put_records(
     router: &Router,
+    metrics: &Metrics,
     input: PutRecordsInput,
     fault: impl Fn(&KinesisError) -> Fault,
 ) -> Result<Response, KinesisError> {
@@ -57,7 +65,12 @@ pub(super) async fn put_records(
             .await
             .map(|()| Response::Empty);
     }
+    let stream = request.stream.clone();
+    let sizes: Vec<u64> = request.entries.iter().map(size).collect();
     let results = router.put_records(request).await?;
+    let outcomes = results.iter().zip(sizes);
+    let outcomes = outcomes.map(|(result, bytes)| outcome_of_entry(result, bytes));
+    metrics.put_records(&router.name_of(&stream)?, outcomes);
     // The records of one request are put under one setting.
     let encrypted = results.iter().flatten().any(|placed| placed.encrypted);
     let records = results.into_iter().map(|result| match result {
@@ -98,6 +111,7 @@ pub(super) async fn iterator(
 pub(super) async fn get_records(
     router: &Router,
     tokens: &Tokens,
+    metrics: &Metrics,
     input: GetRecordsInput,
 ) -> Result<Response, KinesisError> {
     let iterator = tokens.open_iterator(&input.shard_iterator)?;
@@ -108,7 +122,13 @@ pub(super) async fn get_records(
         limit: input.limit,
         arn: input.stream_arn,
     };
-    let answer = router.read(request).await?;
+    let answer = router.read(request).await;
+    if let Some(outcome) = outcome_of_read(&answer)
+        && let Some(stream) = router.stream_name(iterator.stream)
+    {
+        metrics.get_records(&stream, iterator.shard, outcome);
+    }
+    let answer = answer?;
     let next = answer
         .next
         .map(|at| tokens.seal_next(iterator.stream, iterator.shard, at));
@@ -123,4 +143,42 @@ pub(super) async fn get_records(
         millis_behind_latest: answer.millis_behind,
         child_shards: children.collect(),
     }))
+}
+
+fn size(entry: &ops::PutEntry) -> u64 {
+    bytes_of(entry.partition_key.as_bytes(), &entry.data)
+}
+
+/// What is counted of a PutRecord; nothing of one that no shard judged.
+fn outcome_of_request(placed: &Answer<ops::Placed>, bytes: u64) -> Option<PutOutcome> {
+    match placed {
+        Ok(placed) => Some(PutOutcome::Stored {
+            shard: placed.shard,
+            bytes,
+        }),
+        Err(KinesisError::Throughput { shard, .. }) => {
+            Some(PutOutcome::Throttled { shard: *shard })
+        }
+        Err(_) => None,
+    }
+}
+
+fn outcome_of_entry(result: &Result<ops::Placed, EntryError>, bytes: u64) -> PutOutcome {
+    match result {
+        Ok(placed) => PutOutcome::Stored {
+            shard: placed.shard,
+            bytes,
+        },
+        Err(EntryError::Throughput { shard, .. }) => PutOutcome::Throttled { shard: *shard },
+        Err(EntryError::Internal) => PutOutcome::Failed,
+    }
+}
+
+/// What is counted of a GetRecords; nothing of one that no shard judged.
+fn outcome_of_read(answer: &Answer<ops::ReadAnswer>) -> Option<ReadOutcome> {
+    match answer {
+        Ok(answer) => Some(ReadOutcome::given(&answer.records, answer.millis_behind)),
+        Err(KinesisError::Throughput { .. }) => Some(ReadOutcome::Throttled),
+        Err(_) => None,
+    }
 }

@@ -2,15 +2,26 @@
 
 use ana_router::ops::{self, SubscriptionEvent};
 use ana_router::{Router, Subscription};
-use ana_types::KinesisError;
+use ana_types::{KinesisError, SubscriptionError};
 use ana_wire::{ChildShard, Fault, SubscribeToShardEvent, SubscribeToShardInput};
 use futures::{Stream, stream};
 
+use crate::metrics::{Metrics, ReadOutcome};
+
 pub(super) async fn subscribe(
     router: &Router,
+    metrics: &Metrics,
     input: SubscribeToShardInput,
 ) -> Result<Subscription, KinesisError> {
-    router.subscribe(request(input)).await
+    let subscription = router.subscribe(request(input)).await;
+    match &subscription {
+        Ok(it) => metrics.subscribed(it.stream(), it.consumer(), true),
+        Err(KinesisError::Subscription(SubscriptionError::TooOften {
+            stream, consumer, ..
+        })) => metrics.subscribed(stream, consumer, false),
+        Err(_) => {}
+    }
+    subscription
 }
 
 /// Judges a request with `DryRun`, and has no effect on a subscription that there is.
@@ -34,19 +45,30 @@ fn request(input: SubscribeToShardInput) -> ops::Subscribe {
 /// The events until the session ends; an error is the last item.
 pub(super) fn events(
     subscription: Subscription,
+    metrics: Metrics,
     fault: impl Fn(&KinesisError) -> Fault + Send + 'static,
 ) -> impl Stream<Item = Result<SubscribeToShardEvent, Fault>> + Send {
-    stream::unfold((subscription, fault), |(mut subscription, fault)| async {
+    let state = (subscription, metrics, fault);
+    stream::unfold(state, |(mut subscription, metrics, fault)| async {
         // After an error or the end there is nothing more: the subscription says so itself.
         let item = match subscription.next().await {
-            Ok(event) => Ok(to_wire(event?)),
+            Ok(event) => {
+                let event = event?;
+                count(&metrics, &subscription, &event);
+                Ok(to_wire(event))
+            }
             Err(error) => {
                 tracing::debug!(%error, "a subscription ends");
                 Err(fault(&error))
             }
         };
-        Some((item, (subscription, fault)))
+        Some((item, (subscription, metrics, fault)))
     })
+}
+
+fn count(metrics: &Metrics, of: &Subscription, event: &SubscriptionEvent) {
+    let outcome = ReadOutcome::given(&event.records, event.millis_behind);
+    metrics.pushed(of.stream(), of.consumer(), of.shard(), outcome);
 }
 
 fn to_wire(event: SubscriptionEvent) -> SubscribeToShardEvent {

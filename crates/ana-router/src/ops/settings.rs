@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ana_types::{CommitmentStatus, EncryptionType, ShardLevelMetric, StreamName};
+use ana_types::{
+    CommitmentStatus, ConsumerName, EncryptionType, ShardIndex, ShardLevelMetric, StreamName,
+};
 
 use super::StreamRef;
 
@@ -28,6 +30,17 @@ pub struct MonitoringChange {
     pub before: BTreeSet<ShardLevelMetric>,
     /// What is on from now on.
     pub after: BTreeSet<ShardLevelMetric>,
+}
+
+/// What there is to be counted of one stream.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Monitored {
+    /// What is shown shard by shard.
+    pub metrics: BTreeSet<ShardLevelMetric>,
+    /// Its shards: those that are listed, and those that take records.
+    pub shards: BTreeSet<ShardIndex>,
+    /// Its registered consumers.
+    pub consumers: BTreeSet<ConsumerName>,
 }
 
 /// Starts or stops encryption.

@@ -74,6 +74,7 @@ fn policies_that_may_be_attached() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn policies_that_may_not_be_attached() {
     let principal = |text: &str| with("Principal", json!({"AWS": text}));
     let table = [

@@ -80,7 +80,10 @@ fn answers_find_their_records() {
         ]
     );
     let told = |fate: &Fate| !matches!(fate, Fate::Placed(it) if !it.encrypted);
-    assert!(batch.fates.iter().all(told), "all were put under encryption");
+    assert!(
+        batch.fates.iter().all(told),
+        "all were put under encryption"
+    );
 }
 
 #[test]

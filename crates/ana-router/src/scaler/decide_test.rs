@@ -182,9 +182,16 @@ fn the_ceiling_rises_with_the_peak() {
     assert_eq!(most, 8, "four more for one full shard, then no more");
     // Its idle neighbours are merged in time, which makes room to try again: never more than once for each merge.
     world.pass(500, busy);
-    let splits = world.steps.iter().filter(|it| matches!(it, Step::Split(_))).count();
+    let splits = world
+        .steps
+        .iter()
+        .filter(|it| matches!(it, Step::Split(_)))
+        .count();
     let merges = world.steps.len() - splits;
-    assert!(world.open.len() <= most && splits <= 4 + merges, "{splits} {merges}");
+    assert!(
+        world.open.len() <= most && splits <= 4 + merges,
+        "{splits} {merges}"
+    );
     // When the stream as a whole does more, the busy shard may be split again.
     let busier = |range: &HashRange| match range.start.0 {
         0 => (1000 * KB, 10),

@@ -207,6 +207,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn claims() {
         use Claimed::{Granted, TooOften, TooSoon};
         type Step = (u64, u64, Claimed);

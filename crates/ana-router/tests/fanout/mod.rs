@@ -1,5 +1,6 @@
 //! Consumers, and a reader that remembers what it was given.
 
+#![expect(clippy::panic, reason = "a helper says what it met")]
 #![allow(dead_code, reason = "each test uses its part")]
 
 use std::collections::BTreeMap;
@@ -210,7 +211,11 @@ impl Reader {
     pub(crate) async fn until(&mut self, count: usize) -> Vec<String> {
         let until = time::now() + PATIENCE;
         while self.seen.len() < count {
-            assert!(time::now() < until, "{} of {count} records", self.seen.len());
+            assert!(
+                time::now() < until,
+                "{} of {count} records",
+                self.seen.len()
+            );
             self.event().await;
         }
         self.seen_texts()
@@ -230,7 +235,7 @@ impl Reader {
     }
 
     /// Reads on to the end of the shard: all records, and the last event.
-    pub(crate) async fn to_end(&mut self) -> (Vec<(SequenceNumber, String)>, Event) {
+    pub(crate) async fn read_to_end(&mut self) -> (Vec<(SequenceNumber, String)>, Event) {
         let until = time::now() + PATIENCE;
         loop {
             assert!(time::now() < until, "the shard does not end");

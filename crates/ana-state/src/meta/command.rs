@@ -11,11 +11,11 @@ pub use consumer::ConsumerCommand;
 pub use scaling::ScalingCommand;
 pub use setting::SettingCommand;
 
-use ana_types::{
-    HashKey, KinesisError, NodeId, Position, SequenceNumber, ShardIndex, ShardLevelMetric, StreamKey,
-    StreamMode, StreamName, Zone,
-};
 use super::Commitment;
+use ana_types::{
+    HashKey, KinesisError, NodeId, Position, SequenceNumber, ShardIndex, ShardLevelMetric,
+    StreamKey, StreamMode, StreamName, Zone,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -271,6 +271,7 @@ fn a_stream_with_consumers_is_kept_unless_they_may_go() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 fn tags_and_policies_hang_on_one_registration() {
     let mut world = World::new();
     world.active("s", 1);

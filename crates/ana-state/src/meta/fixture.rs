@@ -2,11 +2,12 @@
 //! out what is pending as the real one would, except for the data groups.
 
 use super::{
-    ClusterSecret, ConsumerCommand, Member, MetaCommand, MetaOutcome, MetaReply, Metadata, ParentClosed, PendingKind,
+    ClusterSecret, ConsumerCommand, Member, MetaCommand, MetaOutcome, MetaReply, Metadata,
+    ParentClosed, PendingKind,
 };
 use ana_types::{
-    ConsumerName, ConsumerStatus, HashKey, KinesisError, NodeId, Position, SequenceNumber, ShardIndex, StreamKey, StreamMode,
-    StreamName, Zone, limits,
+    ConsumerName, ConsumerStatus, HashKey, KinesisError, NodeId, Position, SequenceNumber,
+    ShardIndex, StreamKey, StreamMode, StreamName, Zone, limits,
 };
 use expect_test::Expect;
 use std::collections::BTreeMap;

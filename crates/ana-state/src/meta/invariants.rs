@@ -90,8 +90,8 @@ static M18: Invariant = Invariant {
 
 /// All invariants of the metadata, by number.
 pub static META_INVARIANTS: [&Invariant; 18] = [
-    &M1, &M2, &M3, &M4, &M5, &M6, &M7, &M8, &M9, &M10, &M11, &M12, &M13, &M14, &M15, &M16,
-    &M17, &M18,
+    &M1, &M2, &M3, &M4, &M5, &M6, &M7, &M8, &M9, &M10, &M11, &M12, &M13, &M14, &M15, &M16, &M17,
+    &M18,
 ];
 
 pub(super) fn names_of(

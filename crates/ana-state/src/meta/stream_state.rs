@@ -10,8 +10,8 @@ use super::scaling::Scaling;
 use super::settings::StreamSettings;
 use crate::shard::ChildSpec;
 use ana_types::{
-    ConsumerName, ConsumerStatus, GroupId, HashKey, ShardClosed, ShardIndex, ShardInfo, StreamKey, StreamMode, StreamName,
-    StreamStatus,
+    ConsumerName, ConsumerStatus, GroupId, HashKey, ShardClosed, ShardIndex, ShardInfo, StreamKey,
+    StreamMode, StreamName, StreamStatus,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -191,13 +191,14 @@ impl StreamState {
         &mut self,
     ) -> Option<(&mut Reshard, &BTreeMap<ShardIndex, ShardInfo>)> {
         let own = self.scaling.step.as_mut();
-        let reshard = own.or_else(
-            || match self.pending.as_mut().map(|pending| &mut pending.kind) {
-                Some(PendingKind::Reshard(reshard)) => Some(reshard),
-                Some(PendingKind::Resize(resize)) => resize.step.as_mut(),
-                _ => None,
-            },
-        );
+        let reshard =
+            own.or_else(
+                || match self.pending.as_mut().map(|pending| &mut pending.kind) {
+                    Some(PendingKind::Reshard(reshard)) => Some(reshard),
+                    Some(PendingKind::Resize(resize)) => resize.step.as_mut(),
+                    _ => None,
+                },
+            );
         Some((reshard?, &self.shards))
     }
 

@@ -8,7 +8,9 @@ use crate::names::StreamName;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum ScalingError {
     /// TargetShardCount outside half to double of the open shards, or beyond what a stream may have.
-    #[error("target {target} for stream {stream} with {current} shards, {least} to {greatest} are allowed")]
+    #[error(
+        "target {target} for stream {stream} with {current} shards, {least} to {greatest} are allowed"
+    )]
     TargetOutOfRange {
         /// The stream.
         stream: StreamName,
@@ -51,7 +53,9 @@ pub enum ScalingError {
         limit: u32,
     },
     /// UpdateStreamMode with a warm throughput that does not switch the stream to on-demand.
-    #[error("warm throughput is given with a change of mode that does not make stream {stream} on-demand")]
+    #[error(
+        "warm throughput is given with a change of mode that does not make stream {stream} on-demand"
+    )]
     WarmThroughputNotTaken {
         /// The stream.
         stream: StreamName,

@@ -139,6 +139,7 @@ fn integers_are_floored_and_clamped() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn wrong_types_have_the_texts_of_json() {
     const NUMBER: &str = "class com.amazon.coral.value.json.numbers.TruncatingBigNumber";
     let number = |wanted: &str| format!("{NUMBER} can not be converted to {wanted}");
@@ -178,7 +179,7 @@ fn wrong_types_have_the_texts_of_json() {
             b"\xf4",
             class("java.lang.Boolean", "a Blob"),
         ),
-        (Operation::PutRecords, "Records", b"\xa0", structure.clone()),
+        (Operation::PutRecords, "Records", b"\xa0", structure),
         (
             Operation::PutRecords,
             "Records",

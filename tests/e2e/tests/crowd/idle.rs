@@ -82,6 +82,7 @@ async fn more_events(readers: &mut Readers, more: u64) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 async fn a_thousand_idle_subscriptions_and_ten_thousand_idle_connections_fit() -> Result<()> {
     let limit = process::raise_open_files()?;
     let connections = connections(limit);

@@ -40,7 +40,11 @@ fn keys_are_private_and_the_authority_stays() {
         let second = prepared(&env, &dir, None).await;
         assert_eq!(first, second);
         assert_eq!(read("ca.pem"), ca, "clients need not be told anew");
-        assert_ne!(read("node.pem"), node, "the certificate is young at each start");
+        assert_ne!(
+            read("node.pem"),
+            node,
+            "the certificate is young at each start"
+        );
         let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
         assert_eq!(mode(&dir), 0o700);
         for name in ["ca-key.pem", "node-key.pem"] {
@@ -114,12 +118,18 @@ fn our_client_trusts_it_by_every_name_and_nothing_else() {
         for host in ["localhost", "127.0.0.1"] {
             let endpoint = format!("https://{host}:{port}");
             assert_eq!(ask(&env, &endpoint, trust(&ours.ca)).await, Ok(200));
-            let error = ask(&env, &endpoint, trust(&other.ca)).await.expect_err("a stranger");
+            let error = ask(&env, &endpoint, trust(&other.ca))
+                .await
+                .expect_err("a stranger");
             assert!(error.contains("TLS"), "{error}");
-            let error = ask(&env, &endpoint, Access::default()).await.expect_err("no trust");
+            let error = ask(&env, &endpoint, Access::default())
+                .await
+                .expect_err("no trust");
             assert!(error.contains("--ca FILE"), "{error}");
         }
-        let error = Access::default().trusting(b"nothing").expect_err("no certificate");
+        let error = Access::default()
+            .trusting(b"nothing")
+            .expect_err("no certificate");
         assert!(error.to_string().contains("no certificate"), "{error}");
     });
 }

@@ -68,7 +68,11 @@ async fn open_door_for(
     };
     let listener = env.net.listen("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr();
-    let door = FrontDoor::new(env.clone(), roster, SupervisorApi::new(handle, about, authentication));
+    let door = FrontDoor::new(
+        env.clone(),
+        roster,
+        SupervisorApi::new(handle, about, authentication),
+    );
     tasks.spawn(door.serve(listener));
     address
 }
@@ -219,7 +223,10 @@ fn tls_goes_to_a_node_unchanged_and_ends_when_there_is_none() {
         assert_eq!(exchange(&env, &door, hello).await, format!("node:{hello}"));
         let door = open_door(&env, &[dead_address(&env).await], &tasks).await;
         let mut stream = env.net.connect(&door).await.expect("the door is open");
-        stream.write_all(hello.as_bytes()).await.expect("the door listens");
+        stream
+            .write_all(hello.as_bytes())
+            .await
+            .expect("the door listens");
         let mut answer = Vec::new();
         match stream.read_to_end(&mut answer).await {
             Ok(_) | Err(_) => {}
@@ -232,7 +239,8 @@ fn tls_goes_to_a_node_unchanged_and_ends_when_there_is_none() {
 fn with_authentication_the_supervisor_obeys_the_signed_alone() {
     run(async {
         let (env, tasks) = (Env::real(), Tasks::new());
-        let text = "[[credential]]\naccess_key = \"AKIAEXAMPLE\"\nsecret_key = \"a-secret-of-the-test\"\n";
+        let text =
+            "[[credential]]\naccess_key = \"AKIAEXAMPLE\"\nsecret_key = \"a-secret-of-the-test\"\n";
         let credentials = Credentials::from_toml(text).expect("a good file");
         let signer = Signer::first_of(&credentials, "us-east-1");
         let verifier = Verifier::new(credentials, "us-east-1");
