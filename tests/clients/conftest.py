@@ -159,7 +159,7 @@ def stream(kinesis, name):
     wait_active(kinesis, name)
     yield name
     try:
-        kinesis.delete_stream(StreamName=name)
+        kinesis.delete_stream(StreamName=name, EnforceConsumerDeletion=True)
     except kinesis.exceptions.ResourceNotFoundException:
         pass
 

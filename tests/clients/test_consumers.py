@@ -111,7 +111,6 @@ def test_positions_and_pushes(kinesis, stream, arn):
     with pytest.raises(ClientError) as error:
         kinesis.subscribe_to_shard(ConsumerARN=consumer, ShardId="shardId-000000000099", StartingPosition={"Type": "LATEST"})
     assert code(error) == "ResourceNotFoundException"
-    kinesis.delete_stream(StreamName=stream, EnforceConsumerDeletion=True)
 
 
 def test_idle_shards_push_too_and_the_next_subscription_goes_on_without_a_gap(kinesis, stream, arn):
@@ -130,7 +129,6 @@ def test_idle_shards_push_too_and_the_next_subscription_goes_on_without_a_gap(ki
     kinesis.put_record(StreamName=stream, Data=b"b", PartitionKey="k")
     records = take(subscribe(kinesis, consumer, put["ShardId"], Type="AFTER_SEQUENCE_NUMBER", SequenceNumber=continuation), 1)
     assert [each["Data"] for each in records] == [b"b"]
-    kinesis.delete_stream(StreamName=stream, EnforceConsumerDeletion=True)
 
 
 def test_one_subscription_of_a_consumer_to_a_shard(kinesis, stream, arn):
@@ -173,7 +171,6 @@ def test_the_end_of_a_shard_names_its_children(kinesis, stream, arn):
         last = [event["SubscribeToShardEvent"] for event in subscribe(kinesis, consumer, parent, Type="LATEST")][-1]
         assert [(each["ShardId"], each["ParentShards"]) for each in last["ChildShards"]] == [
             ("shardId-000000000004", ["shardId-000000000002", "shardId-000000000003"])]
-    kinesis.delete_stream(StreamName=stream, EnforceConsumerDeletion=True)
 
 
 def test_two_consumers_each_get_everything(kinesis, stream, arn):
@@ -186,4 +183,3 @@ def test_two_consumers_each_get_everything(kinesis, stream, arn):
             kinesis.put_record(StreamName=stream, Data=data, PartitionKey="k", ExplicitHashKey=HASH_MAX)
         for each in taken:
             assert [record["Data"] for record in each.result(timeout=30)] == expected
-    kinesis.delete_stream(StreamName=stream, EnforceConsumerDeletion=True)

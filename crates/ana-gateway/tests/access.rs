@@ -1,6 +1,6 @@
 //! With authentication on: what each kind of request is answered, before and after the verifier.
 
-mod common;
+use crate::common;
 
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 //!
 //! Time is simulated.
 
-mod common;
+use crate::common;
 
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 //!
 //! Time is simulated: a wait of minutes costs nothing and ends exactly when it should.
 
-mod common;
+use crate::common;
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! HTTP/2 with prior knowledge on the same port, as the JavaScript SDK and the Kinesis Client Library
 //! speak it; and both protocols over a real socket.
 
-mod common;
+use crate::common;
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Whatever a client sends, the gateway answers with a well-formed error of AWS or closes; it never
 //! panics and goes on serving others.
 
-mod common;
+use crate::common;
 
 use ana_env::runtime::scope;
 use ana_gateway::GatewayConfig;

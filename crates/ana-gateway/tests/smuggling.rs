@@ -3,7 +3,7 @@
 //!
 //! On the wire byte by byte, HTTP/1.1 and HTTP/2. Time is simulated.
 
-mod common;
+use crate::common;
 
 use ana_env::runtime::scope;
 use ana_gateway::GatewayConfig;

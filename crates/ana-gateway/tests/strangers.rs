@@ -1,6 +1,6 @@
 //! Every operation there is, called by everybody who may not call: nothing reaches the service behind the door.
 
-mod common;
+use crate::common;
 
 use std::sync::Arc;
 

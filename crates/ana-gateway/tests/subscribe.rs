@@ -1,6 +1,6 @@
 //! Subscriptions over real sockets, HTTP/1.1 and HTTP/2: frames in order, and an end for every kind of reader.
 
-mod common;
+use crate::common;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

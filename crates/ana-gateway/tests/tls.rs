@@ -1,6 +1,6 @@
 //! TLS on the clients' port: both protocols by ALPN, plain HTTP beside it, and handshakes that go wrong.
 
-mod common;
+use crate::common;
 
 use std::sync::Arc;
 use std::time::Duration;

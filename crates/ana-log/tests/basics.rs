@@ -1,6 +1,6 @@
 //! What a log promises when nothing goes wrong: order, bounds, restart.
 
-mod common;
+use crate::common;
 
 use ana_log::{Health, LogBounds, LogError};
 use common::{all, append, append_later, entry, id, memory, open, run, vote};

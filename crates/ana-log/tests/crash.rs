@@ -3,7 +3,7 @@
 //! The rule: after a crash the log is what it was after some prefix of the operations, one that
 //! includes every operation that was reported durable; entries count one by one.
 
-mod common;
+use crate::common;
 
 use std::sync::Arc;
 

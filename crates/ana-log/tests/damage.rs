@@ -1,6 +1,6 @@
 //! Damaged files: torn tails are cut exactly, anything else is noticed and never served.
 
-mod common;
+use crate::common;
 
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 //! Disks that are full, fail or are slow; and the bounds of the queue.
 
-mod common;
+use crate::common;
 
 use std::io::ErrorKind;
 use std::path::Path;

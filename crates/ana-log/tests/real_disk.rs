@@ -1,6 +1,6 @@
 //! The same log on the file system of the machine.
 
-mod common;
+use crate::common;
 
 use std::path::Path;
 use std::sync::Arc;

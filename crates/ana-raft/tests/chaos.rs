@@ -10,7 +10,7 @@
     reason = "a test that fails says where"
 )]
 
-mod common;
+use crate::common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

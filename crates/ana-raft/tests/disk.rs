@@ -6,7 +6,7 @@
     reason = "a test that fails says where"
 )]
 
-mod common;
+use crate::common;
 
 use std::sync::atomic::Ordering;
 

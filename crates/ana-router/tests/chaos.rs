@@ -1,6 +1,6 @@
 //! Splits and merges while leaders die: every acknowledged record is there once and in order, and every reshard ends.
 
-mod common;
+use crate::common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Nodes that die and come back, and what clients see meanwhile.
 
-mod common;
+use crate::common;
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Nothing that names one stream opens another: names and ARNs that disagree, ARNs of others, and iterators that are
 //! shown together with another stream.
 
-mod common;
+use crate::common;
 
 use std::collections::BTreeMap;
 

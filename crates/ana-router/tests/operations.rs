@@ -1,6 +1,6 @@
 //! The operations over three nodes, each asked of another node than the one before.
 
-mod common;
+use crate::common;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,7 +3,7 @@
 
 #![expect(clippy::panic, reason = "a helper says what it met")]
 
-mod common;
+use crate::common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -236,7 +236,7 @@ final class Operations {
     private void resharding() throws Exception {
         String streamArn = active().streamARN();
         Shard first = openShards().get(0);
-        BigInteger middle = start(first).add(new BigInteger(first.hashKeyRange().endingHashKey())).shiftRight(1);
+        BigInteger middle = start(first).add(new BigInteger(first.hashKeyRange().endingHashKey())).add(BigInteger.ONE).shiftRight(1);
         join(kinesis.splitShard(r -> r.streamName(stream).shardToSplit(first.shardId()).newStartingHashKey(middle.toString())));
         active();
         List<Shard> three = openShards();

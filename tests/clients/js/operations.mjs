@@ -189,7 +189,7 @@ const chapters = {
   async resharding() {
     const { StreamARN } = await active();
     const [first, second] = await openShards();
-    const middle = (BigInt(first.HashKeyRange.EndingHashKey) - BigInt(first.HashKeyRange.StartingHashKey)) / 2n;
+    const middle = (BigInt(first.HashKeyRange.EndingHashKey) - BigInt(first.HashKeyRange.StartingHashKey) + 1n) / 2n;
     const NewStartingHashKey = String(BigInt(first.HashKeyRange.StartingHashKey) + middle);
     await call("SplitShard", { StreamName, ShardToSplit: first.ShardId, NewStartingHashKey });
     await active();

@@ -1,0 +1,11 @@
+//! Every test over the crate's public face as one program: linking each file by itself costs half a minute of a core.
+
+mod chaos;
+mod common;
+mod disk;
+mod points;
+mod propose;
+mod repair;
+mod restart;
+mod storage_suite;
+mod trim;
