@@ -1,6 +1,7 @@
 //! The short way in for puts: typed, borrowed strings, one buffer for the data of a whole request.
 //!
-//! It only ever accepts. Whatever is unusual (a wrong type, a limit, base64 with a fault) makes it give up, and the general way reads the body again and finds AWS's exact error.
+//! It only ever accepts. Whatever is unusual (a member it does not know, a wrong type, a limit, base64 with a fault) makes
+//! it give up, and the general way reads the body again and finds AWS's exact error.
 //! Must stay true: what it accepts, the general way accepts with the same result (a property test
 //! says so); nothing larger than the body is allocated before it gives up.
 
@@ -78,6 +79,7 @@ pub(crate) fn put_records(body: &[u8]) -> Option<PutRecordsInput> {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct PutRecord<'a> {
     #[serde(borrow, rename = "StreamName")]
     stream_name: Option<Borrowed<'a>>,
@@ -98,6 +100,7 @@ struct PutRecord<'a> {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct PutRecords<'a> {
     #[serde(borrow, rename = "StreamName")]
     stream_name: Option<Borrowed<'a>>,
@@ -112,6 +115,7 @@ struct PutRecords<'a> {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RecordEntry<'a> {
     #[serde(borrow, rename = "Data")]
     data: Cow<'a, str>,

@@ -108,6 +108,12 @@ fn json() -> Seeds {
         "numbers".to_owned(),
         input(Operation::CreateStream, numbers.as_bytes()),
     ));
+    let not_text =
+        b"{\"StreamName\":\"a\",\"Data\":\"\",\"PartitionKey\":\"k\",\"Unknown\":\"4\xac2\"}";
+    seeds.push((
+        "not_text_where_it_is_ignored".to_owned(),
+        input(Operation::PutRecord, not_text),
+    ));
     seeds
 }
 
