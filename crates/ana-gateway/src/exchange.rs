@@ -206,16 +206,23 @@ impl Due {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn patience_depends_on_what_the_connection_does() {
-        let seconds = Duration::from_secs;
-        let patience = Patience {
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn patience() -> Patience {
+        Patience {
             first_request: seconds(10),
             idle: seconds(75),
             exchange: seconds(120),
             taker: seconds(20),
             reader: seconds(60),
-        };
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn patience_depends_on_what_the_connection_does() {
+        let patience = patience();
         let exchanges = Exchanges::new();
         let start = now();
         assert_eq!(exchanges.due(patience), Due::Idle(start + seconds(10)));
@@ -236,14 +243,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_subscription_may_wait_for_events_but_not_for_its_reader() {
-        let seconds = Duration::from_secs;
-        let patience = Patience {
-            first_request: seconds(10),
-            idle: seconds(75),
-            exchange: seconds(120),
-            taker: seconds(20),
-            reader: seconds(60),
-        };
+        let patience = patience();
         let exchanges = Exchanges::new();
         let cut = Arc::new(Notify::new());
         let subscription = CUT.sync_scope(Arc::clone(&cut), || exchanges.begin());

@@ -83,6 +83,7 @@ pub use list_streams::{ListStreamsInput, ListStreamsOutput};
 pub use list_tags_for_resource::{ListTagsForResourceInput, ListTagsForResourceOutput};
 pub use list_tags_for_stream::{ListTagsForStreamInput, ListTagsForStreamOutput};
 pub use merge_shards::MergeShardsInput;
+pub use monitoring::{MetricsChange, MetricsToSwitch};
 pub use put_record::{PutRecordInput, PutRecordOutput};
 pub use put_records::{PutRecordsEntry, PutRecordsInput, PutRecordsOutput, PutRecordsResultEntry};
 pub use put_resource_policy::PutResourcePolicyInput;

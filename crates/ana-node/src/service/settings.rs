@@ -4,12 +4,11 @@ use ana_router::{Router, ops};
 use ana_types::{CommitmentStatus, KinesisError};
 use ana_wire::{
     DeleteResourcePolicyInput, DescribeAccountSettingsOutput, DisableEnhancedMonitoringInput,
-    DisableEnhancedMonitoringOutput, EnableEnhancedMonitoringInput, EnableEnhancedMonitoringOutput,
-    GetResourcePolicyInput, GetResourcePolicyOutput, ListTagsForResourceInput,
-    ListTagsForResourceOutput, MinimumThroughputBillingCommitment, PutResourcePolicyInput,
-    Response, StartStreamEncryptionInput, StopStreamEncryptionInput, TagResourceInput,
-    UntagResourceInput, UpdateAccountSettingsInput, UpdateAccountSettingsOutput,
-    UpdateMaxRecordSizeInput,
+    EnableEnhancedMonitoringInput, GetResourcePolicyInput, GetResourcePolicyOutput,
+    ListTagsForResourceInput, ListTagsForResourceOutput, MetricsChange, MetricsToSwitch,
+    MinimumThroughputBillingCommitment, PutResourcePolicyInput, Response,
+    StartStreamEncryptionInput, StopStreamEncryptionInput, TagResourceInput, UntagResourceInput,
+    UpdateAccountSettingsInput, UpdateAccountSettingsOutput, UpdateMaxRecordSizeInput,
 };
 
 use super::streams::stream_ref;
@@ -18,40 +17,37 @@ pub(super) async fn enable_enhanced_monitoring(
     router: &Router,
     input: EnableEnhancedMonitoringInput,
 ) -> Result<Response, KinesisError> {
-    let request = ops::SetMonitoring {
-        stream: stream_ref(input.stream),
-        metrics: input.shard_level_metrics,
-        enable: true,
-    };
-    let change = router.set_monitoring(request).await?;
-    Ok(Response::EnableEnhancedMonitoring(
-        EnableEnhancedMonitoringOutput {
-            stream_name: change.name.to_string(),
-            stream_arn: change.arn,
-            current_shard_level_metrics: change.before,
-            desired_shard_level_metrics: change.after,
-        },
-    ))
+    set_monitoring(router, input, true)
+        .await
+        .map(Response::EnableEnhancedMonitoring)
 }
 
 pub(super) async fn disable_enhanced_monitoring(
     router: &Router,
     input: DisableEnhancedMonitoringInput,
 ) -> Result<Response, KinesisError> {
+    set_monitoring(router, input, false)
+        .await
+        .map(Response::DisableEnhancedMonitoring)
+}
+
+async fn set_monitoring(
+    router: &Router,
+    input: MetricsToSwitch,
+    enable: bool,
+) -> Result<MetricsChange, KinesisError> {
     let request = ops::SetMonitoring {
         stream: stream_ref(input.stream),
         metrics: input.shard_level_metrics,
-        enable: false,
+        enable,
     };
     let change = router.set_monitoring(request).await?;
-    Ok(Response::DisableEnhancedMonitoring(
-        DisableEnhancedMonitoringOutput {
-            stream_name: change.name.to_string(),
-            stream_arn: change.arn,
-            current_shard_level_metrics: change.before,
-            desired_shard_level_metrics: change.after,
-        },
-    ))
+    Ok(MetricsChange {
+        stream_name: change.name.to_string(),
+        stream_arn: change.arn,
+        current_shard_level_metrics: change.before,
+        desired_shard_level_metrics: change.after,
+    })
 }
 
 pub(super) async fn start_stream_encryption(

@@ -6,13 +6,59 @@ use std::collections::BTreeSet;
 
 use ana_types::{EncryptionType, ShardLevelMetric};
 
+use crate::shapes::StreamTarget;
+use crate::tree::Fields;
 use crate::writer::Writer;
 
 /// The name that stands for every metric.
 const ALL: &str = "ALL";
 
+/// Which metrics of a stream are to be switched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetricsToSwitch {
+    /// The stream to change.
+    pub stream: StreamTarget,
+    /// `ShardLevelMetrics`; `ALL` has become every metric.
+    pub shard_level_metrics: BTreeSet<ShardLevelMetric>,
+}
+
+/// What switching changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetricsChange {
+    /// The stream's name.
+    pub stream_name: String,
+    /// The stream's ARN.
+    pub stream_arn: String,
+    /// What was on before.
+    pub current_shard_level_metrics: BTreeSet<ShardLevelMetric>,
+    /// What is on once the stream is ACTIVE again.
+    pub desired_shard_level_metrics: BTreeSet<ShardLevelMetric>,
+}
+
+impl MetricsToSwitch {
+    pub(crate) fn from_fields(mut fields: Fields<'_>) -> Self {
+        Self {
+            stream: StreamTarget::from_fields(&mut fields),
+            shard_level_metrics: metrics_of(&fields.texts("ShardLevelMetrics")),
+        }
+    }
+}
+
+impl MetricsChange {
+    pub(crate) fn write<W: Writer>(&self, out: &mut W) {
+        out.open_structure();
+        out.member("StreamName").text(&self.stream_name);
+        out.member("CurrentShardLevelMetrics");
+        write_metrics(out, &self.current_shard_level_metrics);
+        out.member("DesiredShardLevelMetrics");
+        write_metrics(out, &self.desired_shard_level_metrics);
+        out.member("StreamARN").text(&self.stream_arn);
+        out.close_structure();
+    }
+}
+
 /// The metrics of names that the constraint table has accepted.
-pub(crate) fn metrics_of(names: &[String]) -> BTreeSet<ShardLevelMetric> {
+fn metrics_of(names: &[String]) -> BTreeSet<ShardLevelMetric> {
     ShardLevelMetric::ALL
         .into_iter()
         .filter(|metric| {
@@ -21,18 +67,6 @@ pub(crate) fn metrics_of(names: &[String]) -> BTreeSet<ShardLevelMetric> {
                 .any(|name| name == ALL || name == metric.as_str())
         })
         .collect()
-}
-
-/// What a change of the switches answers, inside a structure that the caller opened.
-pub(crate) fn write_change<W: Writer>(
-    out: &mut W,
-    current: &BTreeSet<ShardLevelMetric>,
-    desired: &BTreeSet<ShardLevelMetric>,
-) {
-    out.member("CurrentShardLevelMetrics");
-    write_metrics(out, current);
-    out.member("DesiredShardLevelMetrics");
-    write_metrics(out, desired);
 }
 
 /// What a description of a stream says of metrics and encryption, inside a structure that the caller opened.
