@@ -15,8 +15,8 @@ use ana_types::limits::{
     SEQUENCE_NUMBER_DIGITS_MAX,
 };
 use bytes::Bytes;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Error, MapAccess, SeqAccess, Visitor};
+use serde::de::value::{MapAccessDeserializer, StrDeserializer};
+use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::json::Borrowed;
@@ -79,7 +79,6 @@ pub(crate) fn put_records(body: &[u8]) -> Option<PutRecordsInput> {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct PutRecord<'a> {
     #[serde(borrow, rename = "StreamName")]
     stream_name: Option<Borrowed<'a>>,
@@ -100,7 +99,6 @@ struct PutRecord<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct PutRecords<'a> {
     #[serde(borrow, rename = "StreamName")]
     stream_name: Option<Borrowed<'a>>,
@@ -115,7 +113,6 @@ struct PutRecords<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct RecordEntry<'a> {
     #[serde(borrow, rename = "Data")]
     data: Cow<'a, str>,
@@ -138,10 +135,10 @@ macro_rules! give_up_on_text {
 /// A structure, or nothing that is kept.
 struct Object<T>(T);
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+impl<'de, T: Deserialize<'de> + Named> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Members<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+        impl<'de, T: Deserialize<'de> + Named> Visitor<'de> for Members<T> {
             type Value = Object<T>;
 
             give_up_on_text!();
@@ -151,10 +148,83 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+                T::deserialize(MapAccessDeserializer::new(Known(map, T::NAMES))).map(Object)
             }
         }
         deserializer.deserialize_any(Members(PhantomData))
+    }
+}
+
+/// A structure whose members are known by name.
+trait Named {
+    const NAMES: &'static [&'static str];
+}
+
+impl Named for PutRecord<'_> {
+    const NAMES: &'static [&'static str] = &[
+        "StreamName",
+        "Data",
+        "PartitionKey",
+        "StreamARN",
+        "StreamId",
+        "ExplicitHashKey",
+        "SequenceNumberForOrdering",
+        "DryRun",
+    ];
+}
+
+impl Named for PutRecords<'_> {
+    const NAMES: &'static [&'static str] =
+        &["Records", "StreamName", "StreamARN", "StreamId", "DryRun"];
+}
+
+impl Named for RecordEntry<'_> {
+    const NAMES: &'static [&'static str] = &["Data", "PartitionKey", "ExplicitHashKey"];
+}
+
+/// The members of a structure up to the first whose name is not one of these: what is skipped is not judged. serde's own
+/// refusal would print the name, megabytes of it.
+struct Known<A>(A, &'static [&'static str]);
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Known<A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, A::Error> {
+        let name = self.0.next_key_seed(OneOf(self.1))?;
+        name.map(|name| seed.deserialize(StrDeserializer::new(name)))
+            .transpose()
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        self.0.next_value_seed(seed)
+    }
+}
+
+/// One of these names.
+struct OneOf(&'static [&'static str]);
+
+impl<'de> DeserializeSeed<'de> for OneOf {
+    type Value = &'static str;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for OneOf {
+    type Value = &'static str;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a known member")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
+        let mut known = self.0.iter();
+        let found = known.find(|known| **known == name).copied();
+        found.ok_or_else(|| E::custom("an unknown member"))
     }
 }
 
