@@ -1,0 +1,19 @@
+//! Drill files and their plans: what is broken when, where and for how long, what must hold meanwhile, and
+//! what is expected at the end.
+//!
+//! Must stay true:
+//! - No IO, no clock, no async; the only chance is `chance`, and its seed stands in the file.
+//! - A file says nothing that is passed over in silence: what nothing reads is refused.
+//! - A check that saw no data is never held.
+//!
+//! Reading order is the order of the modules below.
+
+pub mod quantity;
+pub mod operation;
+pub mod topology;
+pub mod chance;
+pub mod targets;
+mod near;
+
+#[cfg(test)]
+mod fixture;
