@@ -13,7 +13,20 @@ pub mod operation;
 pub mod topology;
 pub mod chance;
 pub mod targets;
+pub mod observations;
+pub mod check;
+pub mod error;
+pub mod action;
+pub mod file;
+pub mod fis;
+mod document;
+mod fields;
 mod near;
+
+pub use error::{DrillError, Fault};
+pub use file::{Drill, DrillName, Load, Step};
+pub use targets::{Pick, Target};
+pub use topology::Topology;
 
 #[cfg(test)]
 mod fixture;

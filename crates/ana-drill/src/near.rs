@@ -21,22 +21,42 @@ pub(crate) fn offer(near: Option<&str>) -> String {
     near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"))
 }
 
-/// Insertions, removals and replacements that turn `from` into `to`.
+/// Insertions, removals, replacements and swaps of neighbours that turn `from` into `to`.
 fn distance(from: &str, to: &str) -> usize {
+    let from: Vec<char> = from.chars().collect();
     let to: Vec<char> = to.chars().collect();
-    let mut above: Vec<usize> = (0..=to.len()).collect();
-    for (row, have) in from.chars().enumerate() {
-        let mut left = row + 1;
-        let mut line = vec![left];
-        for (want, pair) in to.iter().zip(above.windows(2)) {
-            let [diagonal, up] = pair else { break };
-            let replaced = diagonal + usize::from(have != *want);
-            left = replaced.min(up + 1).min(left + 1);
-            line.push(left);
+    // Edits from the first `row` characters to the first `column`; what lies outside is never the least.
+    let mut edits: Vec<Vec<usize>> = vec![(0..=to.len()).collect()];
+    let cell = |edits: &[Vec<usize>], row: Option<usize>, column: Option<usize>| {
+        let found = edits.get(row?)?.get(column?)?;
+        Some(*found)
+    };
+    for (row, have) in from.iter().enumerate() {
+        let mut line = vec![row + 1];
+        for (column, want) in to.iter().enumerate() {
+            let diagonal = cell(&edits, Some(row), Some(column));
+            let replaced = diagonal.map(|edits| edits + usize::from(have != want));
+            let removed = cell(&edits, Some(row), Some(column + 1)).map(|edits| edits + 1);
+            let inserted = line.last().map(|edits| edits + 1);
+            let before = (row.checked_sub(1), column.checked_sub(1));
+            let turned = before.0.and_then(|at| from.get(at)) == Some(want)
+                && before.1.and_then(|at| to.get(at)) == Some(have);
+            let swapped = cell(&edits, before.0, before.1)
+                .filter(|_| turned)
+                .map(|edits| edits + 1);
+            let least = [replaced, removed, inserted, swapped]
+                .into_iter()
+                .flatten()
+                .min();
+            line.push(least.unwrap_or(usize::MAX));
         }
-        above = line;
+        edits.push(line);
     }
-    above.last().copied().unwrap_or(0)
+    edits
+        .last()
+        .and_then(|line| line.last())
+        .copied()
+        .unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -51,6 +71,8 @@ mod tests {
             ("abc", "", 3),
             ("percnt", "percent", 1),
             ("kitten", "sitting", 3),
+            ("fsnyc", "fsync", 1),
+            ("ab", "ba", 1),
         ] {
             assert_eq!(distance(from, to), edits, "{from} {to}");
         }
