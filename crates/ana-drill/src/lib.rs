@@ -19,12 +19,16 @@ pub mod error;
 pub mod action;
 pub mod file;
 pub mod fis;
+pub mod blast;
+pub mod plan;
+pub mod library;
 mod document;
 mod fields;
 mod near;
 
 pub use error::{DrillError, Fault};
 pub use file::{Drill, DrillName, Load, Step};
+pub use plan::{Plan, PlanError};
 pub use targets::{Pick, Target};
 pub use topology::Topology;
 

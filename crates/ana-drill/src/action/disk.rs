@@ -84,10 +84,10 @@ static FULL: Spec = Spec {
 };
 static FSYNC_ERROR: Spec = Spec {
     name: "disk.fsync_error",
-    about: "makes syncs fail",
+    about: "makes syncs fail; a node that met one is started again at the end",
     parameters: &[required("percent", "100", "how many fail")],
     takes: &[Nodes, Zones],
-    revert: Revert::Dropped,
+    revert: Revert::Started,
     harm: Harm::Replicas,
 };
 static POWER_CUT: Spec = Spec {
