@@ -6,6 +6,10 @@
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
+/// Keys of one table. No table of a drill or a template has nearly as many, and each is looked for among the
+/// others.
+const TABLE_KEYS_MAX: usize = 500;
+
 /// A value of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Value {
@@ -96,6 +100,11 @@ impl<'de> Visitor<'de> for AnyValue {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut table = Table::new();
         while let Some((key, value)) = map.next_entry::<String, Value>()? {
+            if table.len() >= TABLE_KEYS_MAX {
+                return Err(A::Error::custom(format!(
+                    "a table has at most {TABLE_KEYS_MAX} keys"
+                )));
+            }
             if find(&table, &key).is_some() {
                 return Err(A::Error::custom(format!("key {key:?} stands twice")));
             }
@@ -121,6 +130,25 @@ mod tests {
         };
         let inner = vec![("d".to_owned(), Value::Number("99.9".to_owned()))];
         assert_eq!(table[2].1, Value::Table(inner));
+    }
+
+    #[test]
+    fn what_is_deep_or_wide_beyond_reason_is_refused() {
+        for open in ["[", "{\"a\":"] {
+            serde_json::from_str::<Value>(&open.repeat(100_000)).expect_err("too deep");
+        }
+        for open in ["[", "{a="] {
+            let text = format!("a = {}", open.repeat(100_000));
+            toml::from_str::<Value>(&text).expect_err("too deep");
+        }
+        let keys = |count: usize| {
+            (0..count)
+                .map(|each| format!("k{each} = 1\n"))
+                .collect::<String>()
+        };
+        toml::from_str::<Value>(&keys(500)).expect("just so many");
+        let error = toml::from_str::<Value>(&keys(501)).expect_err("too many");
+        assert!(error.to_string().contains("at most 500 keys"), "{error}");
     }
 
     #[test]

@@ -8,12 +8,16 @@ fn edits_forgiven(len: usize) -> usize {
 /// The nearest of `known` to `word`, if it is near enough to be offered.
 pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_ascii_lowercase();
+    let len = lower.chars().count();
     known
         .into_iter()
-        .map(|each| (distance(&lower, &each.to_ascii_lowercase()), each))
-        .filter(|(edits, each)| *edits <= edits_forgiven(each.chars().count()))
-        .min_by_key(|(edits, _)| *edits)
-        .map(|(_, each)| each)
+        .map(|each| (edits_forgiven(each.chars().count()), each))
+        // Whatever the lengths differ by is edits; besides, a word of a megabyte is not compared at all.
+        .filter(|(forgiven, each)| len.abs_diff(each.chars().count()) <= *forgiven)
+        .map(|(forgiven, each)| (distance(&lower, &each.to_ascii_lowercase()), forgiven, each))
+        .filter(|(edits, forgiven, _)| edits <= forgiven)
+        .min_by_key(|(edits, ..)| *edits)
+        .map(|(.., each)| each)
 }
 
 /// The end of a message that offers the word.

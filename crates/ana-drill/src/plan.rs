@@ -309,9 +309,7 @@ impl fmt::Display for Note {
         match self {
             Note::NothingExpected => f.write_str("nothing is expected: this drill cannot fail"),
             Note::NoGuard => f.write_str("nothing stops it early but its end"),
-            Note::Wide => {
-                f.write_str("no majority of zones is left at its worst: writes will stop")
-            }
+            Note::Wide => f.write_str("no majority of zones is left at its worst: writes may stop"),
             Note::ZonesAssumed => write!(
                 f,
                 "laid out without a cluster: {ZONES_ASSUMED} zones are assumed"

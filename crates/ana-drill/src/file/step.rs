@@ -51,8 +51,8 @@ impl Step {
         Ok(step)
     }
 
-    /// What one field alone cannot tell.
-    pub(crate) fn check(&self) -> Result<(), Fault> {
+    /// Refuses what one field alone cannot tell. A step that was read has passed; one that was made has not.
+    pub fn check(&self) -> Result<(), Fault> {
         let spec = self.action.spec();
         match self.lasts {
             Some(_) if !spec.revert.lasts() => return Err(Fault::ForRefused(spec.name)),

@@ -179,7 +179,7 @@ fn more_than_two_zones_at_once_are_refused_unless_meant() {
     assert!(
         notes
             .iter()
-            .any(|note| note.to_string().contains("writes will stop")),
+            .any(|note| note.to_string().contains("writes may stop")),
         "{notes:?}"
     );
 }
@@ -293,15 +293,15 @@ all = ["no_acked_record_lost", "no_duplicate_sequence", "order_per_key_kept", "r
             before   put_success_rate >= 99.9% for 10s
             load     orders: 500 puts a second of 200B to 2000B, 100 keys, 2 consumers
              1     10s 40s     .....===================  zone.down
-                               on zone b; reaches zone b, nodes 2, 5, 8; started again; beside steps 2, 3, 4
+                               on zone b; hurts zone b, nodes 2, 5, 8; started again; beside steps 2, 3, 4
              2     15s 35s     ........=============...  api.expired_iterator percent 25%
-                               on stream orders; reaches requests alone: GetRecords; dropped by itself;
+                               on stream orders; hurts requests alone: GetRecords; dropped by itself;
                                beside steps 1, 3, 4; called readers
              3     22s 32s     ............=======.....  disk.slow fsync 200ms
-                               on leader of orders/shardId-000000000000; reaches up to 1 zone; dropped by itself;
+                               on leader of orders/shardId-000000000000; hurts up to 1 zone; dropped by itself;
                                beside steps 1, 2, 4
              4     25s once    ..............*.........  change.rolling_restart
-                               on all nodes in zone b; reaches zone b, one node at a time; over at once;
+                               on all nodes in zone b; hurts zone b, one node at a time; over at once;
                                beside steps 1, 2, 3
 
             hurt     2 of 3 zones at most, first at 22s (steps 1, 3)
@@ -324,7 +324,7 @@ fn the_screen_of_little() {
             a
 
              1      0s once    *.......................  change.add_node
-                               on zone a; reaches nothing; stays
+                               on zone a; hurts nothing; stays
 
             hurt     no replica
             time     healed at 0s, over at 0s

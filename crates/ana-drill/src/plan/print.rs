@@ -58,7 +58,7 @@ impl Display for Plan {
     }
 }
 
-/// When and what; then at whom, how far it reaches, how it ends, what else is on.
+/// When and what; then at whom, what it hurts, how it ends, what else is on.
 fn write_fault(f: &mut Formatter<'_>, plan: &Plan, fault: &Planned) -> fmt::Result {
     let until = fault
         .until
@@ -71,7 +71,7 @@ fn write_fault(f: &mut Formatter<'_>, plan: &Plan, fault: &Planned) -> fmt::Resu
     )?;
     let mut parts = vec![
         format!("on {}", fault.on),
-        format!("reaches {}", fault.blast),
+        format!("hurts {}", fault.blast),
         fault.action.spec().revert.to_string(),
     ];
     if !fault.overlaps.is_empty() {
