@@ -234,3 +234,7 @@ impl fmt::Display for Blast {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "blast/blast_test.rs"]
+mod blast_test;

@@ -6,7 +6,7 @@
 
 mod print;
 
-use crate::action::{Action, Harm};
+use crate::action::{Action, Harm, Revert};
 use crate::blast::{Blast, ZONES_ASSUMED, zones_of};
 use crate::chance::Chance;
 use crate::check::{Check, Window};
@@ -189,9 +189,12 @@ impl Planned {
         self.until.unwrap_or(self.at)
     }
 
-    /// Whether nobody knows beforehand how long it takes.
+    /// Whether nobody knows beforehand how long it takes: one node after another, or a repair. Two wiped disks
+    /// are two lost replicas until the first is full again.
     fn is_open(&self) -> bool {
-        self.until.is_none() && self.action.spec().harm == Harm::OneNodeAtATime
+        let spec = self.action.spec();
+        let long = spec.harm == Harm::OneNodeAtATime || spec.revert == Revert::Repaired;
+        self.until.is_none() && long
     }
 
     /// Until when what it hits counts as hurt.

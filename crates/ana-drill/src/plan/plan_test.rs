@@ -126,6 +126,20 @@ const HURT: &[(&[&str], u32)] = &[
         ],
         2,
     ),
+    (
+        &[
+            "0s | node.wipe_disk | node 1",
+            "90m | zone.down | zone a | 5s",
+        ],
+        2,
+    ),
+    (
+        &[
+            "0s | node.restart | node 1",
+            "90m | zone.down | zone a | 5s",
+        ],
+        1,
+    ),
     (&["0s | zone.shift | all zones | 5s"], 0),
     (
         &[
