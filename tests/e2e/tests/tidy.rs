@@ -13,6 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ana-wire", &["ana-types"]),
     ("ana-proto", &["ana-types"]),
     ("ana-state", &["ana-types"]),
+    ("ana-drill", &["ana-types"]),
     ("ana-log", &["ana-types", "ana-env"]),
     (
         "ana-raft",
