@@ -94,6 +94,8 @@ async fn collect(context: &Context) -> Result<StatusDocument, CliError> {
             supervisor: None,
             health: Health::Unavailable,
             encryption_at_rest: false,
+            disposable: false,
+            faults: Vec::new(),
             nodes: Vec::new(),
             groups: Vec::new(),
         },
@@ -246,6 +248,8 @@ mod tests {
             supervisor: None,
             health: Health::Healthy,
             encryption_at_rest: false,
+            disposable: false,
+            faults: Vec::new(),
             nodes: vec![
                 entry(1, "up"),
                 entry(2, "unreachable"),
