@@ -42,3 +42,6 @@ pub const DISK_DELAY_MS_MAX: u64 = 10_000;
 pub const SESSION_MS_MAX: u64 = 300_000;
 /// How far the time of day may jump either way, milliseconds: a year.
 pub const OFFSET_MS_MAX: u64 = 366 * 24 * 60 * 60 * 1000;
+
+#[cfg(test)]
+mod node_test;
