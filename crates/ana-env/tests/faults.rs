@@ -1,5 +1,6 @@
 //! Faults come and go while connections and files are open.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
@@ -95,6 +96,26 @@ async fn the_disk_is_slow_full_and_broken() {
     assert_eq!(file.read_at(0, 5).await.expect("healed"), "ddata");
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_slow_disk_goes_on_when_it_is_healed() {
+    let plan = FaultPlan::new();
+    let disk = env(&plan).disk;
+    let file = disk.open(Path::new("/f"), Open::CREATE).await;
+    let file = file.expect("created");
+    plan.set_disk(DiskFaults {
+        delay: Duration::from_secs(60),
+        ..Default::default()
+    });
+    let before = time::now();
+    let heal = async {
+        time::sleep(Duration::from_secs(1)).await;
+        plan.clear();
+    };
+    let (synced, ()) = futures::join!(file.sync(), heal);
+    synced.expect("healed");
+    assert_eq!(time::now() - before, Duration::from_secs(1));
+}
+
 /// A connection between two nodes over real sockets: the dialler's end, then the other's.
 async fn connect(dialler: &Env, other: &Env) -> (Stream, Stream, String) {
     let mut listener = other.net.listen("127.0.0.1:0").await.expect("listens");
@@ -137,6 +158,13 @@ async fn links_are_cut_one_way_and_healed() {
     assert!(!passes(&mut at_b, &mut at_a).await);
     plan_a.clear();
     assert_eq!(at_a.read_u8().await.expect("held, not lost"), b'x');
+
+    let to_b = BTreeSet::from([addr_b.clone()]);
+    plan_a.set_held(to_b.clone(), to_b);
+    assert!(!passes(&mut at_a, &mut at_b).await && !passes(&mut at_b, &mut at_a).await);
+    plan_a.set_held(BTreeSet::new(), BTreeSet::new());
+    assert_eq!(at_a.read_u8().await.expect("held, not lost"), b'x');
+    assert!(passes(&mut at_a, &mut at_b).await && passes(&mut at_b, &mut at_a).await);
 
     // The accepting side knows its peer by host.
     plan_b.hold_outbound("127.0.0.1");

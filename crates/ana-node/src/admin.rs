@@ -6,8 +6,13 @@
 //!   GET  /_ana/metrics                                 what was counted, as OpenMetrics text
 //!   GET  /_ana/digest?group=G&from=I&upto=J            a digest of this replica's own log
 //!   POST /_ana/leader/transfer?group=G&to=N            asks the leader (this node) to hand over
+//!   GET  /_ana/faults                                  the faults that are on at this node, with the time they have left
+//!   POST /_ana/faults                                  switches a fault on, or renews it; the body is one fault
+//!   POST /_ana/faults/stop                             ends {"id": "..."} or {"all": true}
 //! ```
-//! Must stay true: status and health answer without a quorum.
+//! Must stay true:
+//! - status and health answer without a quorum;
+//! - the paths of faults answer 403 unless the node is disposable (`faults::admin`).
 
 mod digest;
 pub mod document;
@@ -20,6 +25,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use self::document::StatusDocument;
+use crate::faults::{self, FaultAdmin};
 use crate::metrics::{self, Metrics};
 
 /// The admin paths of one node.
@@ -28,18 +34,26 @@ pub struct NodeAdmin {
     router: Router,
     metrics: Metrics,
     supervisor: Option<String>,
+    faults: Option<FaultAdmin>,
 }
 
 /// Status and JSON body.
 type Answer = (u16, Value);
 
 impl NodeAdmin {
-    /// Admin paths over `router` and what its service counts; `supervisor` is told in the status.
-    pub fn new(router: Router, metrics: Metrics, supervisor: Option<String>) -> NodeAdmin {
+    /// Admin paths over `router` and what its service counts; `supervisor` is told in the status, `faults` are those
+    /// of a disposable node.
+    pub fn new(
+        router: Router,
+        metrics: Metrics,
+        supervisor: Option<String>,
+        faults: Option<FaultAdmin>,
+    ) -> NodeAdmin {
         NodeAdmin {
             router,
             metrics,
             supervisor,
+            faults,
         }
     }
 
@@ -54,8 +68,11 @@ impl NodeAdmin {
         }
     }
 
-    async fn answer(&self, method: &str, path: &str) -> Answer {
+    async fn answer(&self, method: &str, path: &str, body: &[u8]) -> Answer {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        if path.starts_with(faults::admin::PATH) {
+            return self.faults(method, path, body);
+        }
         match (method, path) {
             ("GET", "/_ana/health") => self.health(),
             ("GET", "/_ana/status") => self.status().await,
@@ -64,6 +81,14 @@ impl NodeAdmin {
             ("GET" | "POST", _) => wrong(404, &format!("{path} is not known")),
             _ => wrong(405, &format!("{method} is not offered")),
         }
+    }
+
+    fn faults(&self, method: &str, path: &str, body: &[u8]) -> Answer {
+        let Some(faults) = &self.faults else {
+            return faults::admin::not_disposable();
+        };
+        let answer = faults.answer(method, path, body);
+        answer.unwrap_or_else(|| wrong(404, &format!("{method} {path} is not known")))
     }
 
     fn health(&self) -> Answer {
@@ -77,7 +102,13 @@ impl NodeAdmin {
     async fn status(&self) -> Answer {
         let endpoint = format!("http://{}", self.router.config().this.api_addr);
         let status = self.router.status().await;
-        let document = StatusDocument::new(status, endpoint, self.supervisor.clone());
+        let mut document = StatusDocument::new(status, endpoint, self.supervisor.clone());
+        document.disposable = self.faults.is_some();
+        document.faults = self
+            .faults
+            .as_ref()
+            .map(FaultAdmin::entries)
+            .unwrap_or_default();
         match serde_json::to_value(&document) {
             Ok(value) => (200, value),
             Err(error) => wrong(500, &error.to_string()),
@@ -146,11 +177,11 @@ fn number(query: &str, name: &str) -> Option<u64> {
 
 #[async_trait]
 impl AdminHandler for NodeAdmin {
-    async fn handle(&self, method: &str, path: &str, _body: Bytes) -> AdminReply {
+    async fn handle(&self, method: &str, path: &str, body: Bytes) -> AdminReply {
         if (method, path) == ("GET", "/_ana/metrics") {
             return self.metrics();
         }
-        let (status, value) = self.answer(method, path).await;
+        let (status, value) = self.answer(method, path, &body).await;
         let body = format!("{value}\n").into_bytes();
         AdminReply {
             status,

@@ -178,6 +178,17 @@ impl Client {
         path: &str,
         wait_max: Duration,
     ) -> Result<RawAnswer, ClientError> {
+        self.plain_with(method, path, Bytes::new(), wait_max).await
+    }
+
+    /// The same with a body, which is JSON.
+    pub async fn plain_with(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+        wait_max: Duration,
+    ) -> Result<RawAnswer, ClientError> {
         const OPERATION: &str = "status request";
         // The front door decides by the first bytes of a connection who answers: one request each.
         let request = Request::builder()
@@ -185,9 +196,9 @@ impl Client {
             .uri(path)
             .header("host", self.endpoint.authority())
             .header("connection", "close")
-            .body(Full::new(Bytes::new()))
+            .body(Full::new(body.clone()))
             .map_err(|error| unwritable(OPERATION, &error))?;
-        let request = self.signed(OPERATION, request, &Bytes::new())?;
+        let request = self.signed(OPERATION, request, &body)?;
         // The front door looks for the supervisor's paths in the first bytes; it cannot see into TLS.
         let protection = if path.starts_with(SUPERVISOR_PREFIX) {
             Protection::Plain

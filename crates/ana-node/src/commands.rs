@@ -1,12 +1,13 @@
 //! The command line: one file per command, each with its options, its help and its work.
 //!
 //! Must stay true: a command learns about the cluster only through the public endpoint, the admin
-//! paths (`/_ana/status`, `/_ana/health`) and the supervisor's paths.
+//! paths (`/_ana/status`, `/_ana/health`, `/_ana/faults`) and the supervisor's paths.
 
 mod bench;
 mod completion;
 mod consumer;
 mod env;
+mod fault;
 mod limits;
 mod node;
 mod put;
@@ -103,6 +104,8 @@ enum Command {
     Node(node::Node),
     #[command(subcommand)]
     Zone(zone::Zone),
+    #[command(subcommand)]
+    Fault(fault::Fault),
     Verify(verify::Verify),
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -232,6 +235,7 @@ pub async fn run(cli: Cli, env: Env) -> Result<Exit, CliError> {
         Command::Env(env) => env.run(&context),
         Command::Node(node) => node.run(&context).await,
         Command::Zone(zone) => zone.run(&context).await,
+        Command::Fault(fault) => Box::pin(fault.run(&context)).await,
         Command::Verify(verify) => Box::pin(verify.run(&context)).await,
         Command::Bench(bench) => bench.run(&context).await,
         Command::Completion(completion) => completion.run(),

@@ -89,6 +89,10 @@ pub struct NodeConfig {
     /// process open too few files.
     #[serde(default = "default_connections_max")]
     pub connections_max: usize,
+    /// Faults may be switched on while it runs (`ana fault`, docs/FAULTS.md), by everybody who may call; off. Only for
+    /// clusters whose data nobody needs.
+    #[serde(default)]
+    pub disposable: bool,
     /// Who may call; everybody, which is allowed on loopback only.
     #[serde(default)]
     pub auth: AuthSettings,
@@ -269,6 +273,7 @@ impl NodeConfig {
             supervisor: None,
             log_level: default_log_level(),
             connections_max: default_connections_max(),
+            disposable: false,
             auth: AuthSettings::default(),
             tls: None,
             raft: RaftSettings::default(),

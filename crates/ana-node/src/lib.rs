@@ -1,10 +1,11 @@
 //! `ana-node`: the program `ana`, and a whole node as a library.
 //!
 //! Read in this order: `config` (settings), `node` (how the layers are joined; simulations start
-//! nodes by it), `service` and `admin` (what a node answers), `metrics` (what it counts), then the command line: `commands`
-//! over `client`, `reading` and `verify`, and `cluster`, which runs many nodes on one machine.
+//! nodes by it), `service` and `admin` (what a node answers), `metrics` (what it counts), `faults` (what a disposable one
+//! does wrong on purpose), then the command line: `commands` over `client`, `reading` and `verify`, and `cluster`, which
+//! runs many nodes on one machine.
 //!
-//! Must stay true: `node`, `service` and `admin` use no process globals, no real time and no
+//! Must stay true: `node`, `service`, `admin` and `faults` use no process globals, no real time and no
 //! threads; everything else is for real processes.
 
 pub mod access;
@@ -12,6 +13,7 @@ pub mod config;
 pub mod node;
 pub mod metrics;
 pub mod service;
+pub mod faults;
 pub mod admin;
 
 pub mod error;

@@ -5,19 +5,23 @@
 //!                                             ^
 //!   peers ---> peer server -------------------'
 //! ```
+//! A disposable node has faults around it: its disk, clock and links by way of `Env`, its answers by way of `service`.
+//!
 //! Must stay true:
 //! - no process globals, no real time, no threads: simulations start many of these in one process;
 //! - everything that runs was spawned inside the caller's `ana_env::runtime::scope`;
-//! - the layers end in the order from clients down, so that nothing is asked of what has ended.
+//! - the layers end in the order from clients down, so that nothing is asked of what has ended;
+//! - a node that is not disposable runs on the very `Env` it was given.
 
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ana_env::faults::{self, FaultPlan};
 use ana_env::runtime::Tasks;
 use ana_env::{Env, time};
-use ana_gateway::{Gateway, GatewayConfig};
+use ana_gateway::{Gateway, GatewayConfig, Service};
 use ana_log::LogConfig;
 use ana_raft::{
     CheckpointStore, GroupError, GroupHealth, Groups, PeerServer, Peers, RaftNodeConfig,
@@ -29,6 +33,8 @@ use tokio::sync::watch;
 use crate::access::{self, AccessError};
 use crate::admin::NodeAdmin;
 use crate::config::{ConfigError, LimitsSetting, MemberConfig, NodeConfig};
+use crate::faults::service::Home;
+use crate::faults::{Board, DisturbedService, FaultAdmin};
 use crate::metrics::Metrics;
 use crate::service::NodeService;
 
@@ -45,6 +51,8 @@ pub struct Node {
     gateway: Tasks,
     end_gateway: watch::Sender<bool>,
     api_addr: String,
+    /// The faults of a disposable node, and the task that ends them in time.
+    faults: Option<(Board, Tasks)>,
 }
 
 /// Why a node does not start.
@@ -90,7 +98,9 @@ impl Node {
         config.check()?;
         let router_config = router_config(&config)?;
         let gateway_config = gateway_config(&env, &config).await?;
+        // Links are between nodes: what clients send is not held back.
         let api = listen(&env, &config.api).await?;
+        let (env, board) = disturbable(env, &config);
         let peer = listen(&env, &config.peer).await?;
 
         let peers = Peers::new(env.clone(), NodeId(config.node_id));
@@ -106,15 +116,28 @@ impl Node {
         let api_addr = api.local_addr();
         let (rng, clock) = (Arc::clone(&env.rng), Arc::clone(&env.clock));
         let metrics = Metrics::default();
-        let service = Arc::new(NodeService::new(env, router.clone(), metrics.clone()));
-        let admin = NodeAdmin::new(router.clone(), metrics, config.supervisor.clone());
+        let service = service(env, &router, &metrics, board.clone());
+        let admin = NodeAdmin::new(
+            router.clone(),
+            metrics,
+            config.supervisor.clone(),
+            board
+                .clone()
+                .map(|board| FaultAdmin::new(board, peers.clone())),
+        );
         let admin = Arc::new(admin);
         let (end_gateway, ended) = watch::channel(false);
         let gateway = Tasks::new();
         let door = Gateway::new(rng, clock, gateway_config, service, admin);
         gateway.spawn(door.serve(api, until_true(ended)));
+        let faults = board.map(|board| {
+            let keeper = Tasks::new();
+            keeper.spawn(board.clone().keep());
+            (board, keeper)
+        });
         tracing::info!(
             node = config.node_id,
+            disposable = config.disposable,
             zone = config.zone,
             api = api_addr,
             "started"
@@ -127,6 +150,7 @@ impl Node {
             gateway,
             end_gateway,
             api_addr,
+            faults,
         })
     }
 
@@ -176,6 +200,11 @@ impl Node {
 
     /// Ends the node in order: no new requests, requests under way answered, logs closed.
     pub async fn shutdown(self) {
+        if let Some((board, keeper)) = &self.faults {
+            // An end in order is not to be disturbed, and takes no longer for it.
+            board.stop_all();
+            keeper.shutdown().await;
+        }
         if self.end_gateway.send(true).is_err() {
             // The gateway has ended already.
         }
@@ -186,6 +215,36 @@ impl Node {
         self.peers.shutdown().await;
         tracing::info!("ended");
     }
+}
+
+/// The world of a node that can be disturbed, and the board that says how; any other node's is left as it is.
+fn disturbable(env: Env, config: &NodeConfig) -> (Env, Option<Board>) {
+    if !config.disposable {
+        return (env, None);
+    }
+    let plan = FaultPlan::new();
+    let disturbed = faults::wrap(&env, &plan);
+    (disturbed, Some(Board::new(plan, env.rng)))
+}
+
+fn service(env: Env, router: &Router, metrics: &Metrics, board: Option<Board>) -> Arc<dyn Service> {
+    let clock = Arc::clone(&env.clock);
+    let inner = NodeService::new(env, router.clone(), metrics.clone());
+    let Some(board) = board else {
+        return Arc::new(inner);
+    };
+    let config = router.config();
+    let home = Home {
+        account: config.account.clone(),
+        region: config.region.clone(),
+    };
+    Arc::new(DisturbedService::new(
+        inner,
+        board,
+        metrics.clone(),
+        clock,
+        home,
+    ))
 }
 
 async fn until_true(mut value: watch::Receiver<bool>) {

@@ -268,6 +268,21 @@ pub fn parse_iso_time(text: &str) -> Option<u64> {
     Some(((days * 24 + hour) * 60 + minute) * 60_000 + second * 1000 + millis)
 }
 
+/// A duration (`200ms`, `90s`, `5m`, `2h`, `1d`) in milliseconds.
+pub fn parse_duration_ms(text: &str) -> Option<u64> {
+    let unit_at = text.find(|c: char| !c.is_ascii_digit())?;
+    let (count, unit) = text.split_at_checked(unit_at)?;
+    let unit_ms = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    count.parse::<u64>().ok()?.checked_mul(unit_ms)
+}
+
 fn days_from_civil(year: u64, month: u64, day: u64) -> u64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year / 400;
@@ -298,6 +313,25 @@ mod tests {
         let paint = Paint { on: true };
         assert_eq!(width(&paint.verdict(true, "up")), 2);
         assert_eq!(width("plain"), 5);
+    }
+
+    #[test]
+    fn durations_have_a_unit() {
+        let cases = [
+            ("200ms", Some(200)),
+            ("90s", Some(90_000)),
+            ("5m", Some(300_000)),
+            ("2h", Some(7_200_000)),
+            ("1d", Some(86_400_000)),
+            ("5", None),
+            ("s", None),
+            ("-5s", None),
+            ("1.5s", None),
+            ("99999999999999999999d", None),
+        ];
+        for (text, ms) in cases {
+            assert_eq!(parse_duration_ms(text), ms, "{text}");
+        }
     }
 
     #[test]

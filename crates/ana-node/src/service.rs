@@ -4,6 +4,7 @@
 //! `service/`, one file per area. Must stay true: no decision of the domain is made here, and a
 //! domain error meets AWS's words only in `ana-wire`.
 
+mod addressed;
 mod consumers;
 mod data;
 mod scaling;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use ana_env::Env;
 use ana_raft::{CallHandler, Group, GroupStatus, Groups, Peers};
-use ana_types::{GroupId, KinesisError, NodeId, StreamKey, StreamName};
+use ana_types::{GroupId, HashKey, KinesisError, NodeId, ShardIndex, StreamKey, StreamName};
 
 use crate::config::RouterConfig;
 use crate::context::Context;
@@ -110,6 +110,11 @@ impl Router {
     /// When it names none, or two.
     pub fn name_of(&self, stream: &ops::StreamRef) -> Answer<StreamName> {
         shard_map::resolve(&self.context.config, stream)
+    }
+
+    /// The shard that takes a record of this key by what this node knows now; none when the stream takes no records.
+    pub fn shard_of(&self, stream: &StreamName, key: HashKey) -> Option<ShardIndex> {
+        shard_map::shard_of(&self.context, stream, key)
     }
 
     /// What there is to be counted, as this node knows it.

@@ -176,6 +176,14 @@ pub(crate) async fn route(
         })
 }
 
+/// The shard that takes `key` by this node's map, which may be behind.
+pub(crate) fn shard_of(context: &Context, name: &StreamName, key: HashKey) -> Option<ShardIndex> {
+    let route = context.look(|meta| context.routes.get(meta, name));
+    let route = route.ok()??;
+    let target = route.takes_records().then(|| route.target(key));
+    Some(target??.shard)
+}
+
 /// Waits until the map of this node is newer than `old` and takes records of that name; none at the deadline.
 ///
 /// A stream made again under the name since then is the one that is meant now: what is left to be put was not put

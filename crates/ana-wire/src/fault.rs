@@ -9,12 +9,15 @@ mod consumer;
 mod setting;
 mod scaling;
 mod subscription;
+mod injected;
 
 use crate::cbor::CborWriter;
 use crate::format::Format;
 use crate::json::JsonWriter;
 use crate::operation::Operation;
 use crate::writer::Writer;
+
+pub use injected::RefusedRequest;
 
 /// The error types that are offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,6 +52,41 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
+    /// Every type, in the order of their declaration.
+    pub const ALL: [Self; 26] = [
+        Self::ResourceNotFound,
+        Self::ResourceInUse,
+        Self::LimitExceeded,
+        Self::InvalidArgument,
+        Self::Validation,
+        Self::ProvisionedThroughputExceeded,
+        Self::ExpiredIterator,
+        Self::ExpiredNextToken,
+        Self::AccessDenied,
+        Self::Serialization,
+        Self::UnknownOperation,
+        Self::InternalFailure,
+        Self::ServiceUnavailable,
+        Self::MissingAuthenticationToken,
+        Self::IncompleteSignature,
+        Self::InvalidSignature,
+        Self::UnrecognizedClient,
+        Self::ExpiredToken,
+        Self::Throttling,
+        Self::KmsDisabled,
+        Self::KmsInvalidState,
+        Self::KmsAccessDenied,
+        Self::KmsNotFound,
+        Self::KmsOptInRequired,
+        Self::KmsThrottling,
+        Self::DryRunOperation,
+    ];
+
+    /// The type of a name on the wire.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// The name on the wire (`__type`).
     pub fn name(self) -> &'static str {
         match self {
@@ -214,3 +252,6 @@ mod reading_errors_test;
 #[cfg(test)]
 #[path = "fault/areas_test.rs"]
 mod areas_test;
+#[cfg(test)]
+#[path = "fault/injected_test.rs"]
+mod injected_test;

@@ -32,7 +32,7 @@ pub mod token;
 pub mod event_stream;
 
 pub use decode::{decode_request, encode_response, refuse_unknown_operation};
-pub use fault::{Fault, FaultKind};
+pub use fault::{Fault, FaultKind, RefusedRequest};
 pub use format::Format;
 pub use operation::{Operation, TARGET_PREFIX};
 pub use shapes::*;

@@ -12,7 +12,6 @@ use bytes::Bytes;
 
 use super::plan::FaultPlan;
 use crate::disk::{DirEntry, Disk, File, Open, Space};
-use crate::time;
 
 /// Another disk with the plan's faults; files opened before a switch feel it too.
 #[derive(Debug)]
@@ -31,7 +30,7 @@ impl FaultDisk {
 #[async_trait]
 impl Disk for FaultDisk {
     async fn create_dir_all(&self, path: &Path) -> io::Result<()> {
-        delay(&self.plan).await;
+        self.plan.disk_delay().await;
         // A full disk only refuses what is not there yet.
         if self.plan.disk().full && self.inner.list(path).await.is_err() {
             return Err(io::ErrorKind::StorageFull.into());
@@ -101,7 +100,7 @@ struct FaultFile {
 impl FaultFile {
     /// A full disk still takes what lies within the file, which the log has reserved.
     async fn before_write(&self, end: u64) -> io::Result<()> {
-        delay(&self.plan).await;
+        self.plan.disk_delay().await;
         if self.plan.disk().full && end > self.inner.len().await? {
             return Err(io::ErrorKind::StorageFull.into());
         }
@@ -159,18 +158,11 @@ fn end_of(offset: u64, bufs: &[Bytes]) -> u64 {
 }
 
 async fn before_sync(plan: &FaultPlan) -> io::Result<()> {
-    delay(plan).await;
+    plan.disk_delay().await;
     if plan.disk().fail_syncs {
         return Err(injected());
     }
     Ok(())
-}
-
-async fn delay(plan: &FaultPlan) {
-    let delay = plan.disk().delay;
-    if !delay.is_zero() {
-        time::sleep(delay).await;
-    }
 }
 
 fn injected() -> io::Error {

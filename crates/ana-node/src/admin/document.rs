@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use ana_router::status::{ClusterStatus, GroupView, NodeState, ReplicaView};
 use serde::{Deserialize, Serialize};
 
+use crate::faults::FaultEntry;
+
 /// The whole cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusDocument {
@@ -22,6 +24,12 @@ pub struct StatusDocument {
     /// Whether records lie encrypted on the disks. Not done yet: `EncryptionType` is kept and answered, no more.
     #[serde(default)]
     pub encryption_at_rest: bool,
+    /// Whether faults may be switched on here.
+    #[serde(default)]
+    pub disposable: bool,
+    /// Faults that are on, as far as those who were asked know: a node knows its own, `ana status` asks all of them.
+    #[serde(default)]
+    pub faults: Vec<FaultEntry>,
     /// Every node, ascending.
     pub nodes: Vec<NodeEntry>,
     /// Every group, the metadata group first.
@@ -132,6 +140,8 @@ impl StatusDocument {
             supervisor,
             health,
             encryption_at_rest: false,
+            disposable: false,
+            faults: Vec::new(),
             nodes,
             groups,
         };

@@ -6,6 +6,7 @@ use ana_env::time;
 use http::Method;
 
 use super::Context;
+use super::fault::{self, show};
 use super::node::{self, Nodes};
 use crate::admin::document::{GroupEntry, Health, NodeEntry, StatusDocument};
 use crate::error::{CliError, Exit};
@@ -81,7 +82,7 @@ impl Status {
 }
 
 /// Joins what a node tells with what the supervisor tells; either may be missing, not both.
-async fn collect(context: &Context) -> Result<StatusDocument, CliError> {
+pub(super) async fn collect(context: &Context) -> Result<StatusDocument, CliError> {
     let (from_node, from_supervisor) = futures::join!(
         node::ask::<StatusDocument>(context, Method::GET, "/_ana/status"),
         node::ask::<Nodes>(context, Method::GET, "/_ana/supervisor/status"),
@@ -94,6 +95,8 @@ async fn collect(context: &Context) -> Result<StatusDocument, CliError> {
             supervisor: None,
             health: Health::Unavailable,
             encryption_at_rest: false,
+            disposable: false,
+            faults: Vec::new(),
             nodes: Vec::new(),
             groups: Vec::new(),
         },
@@ -105,6 +108,10 @@ async fn collect(context: &Context) -> Result<StatusDocument, CliError> {
         merge(&mut document, supervised);
     }
     document.judge();
+    if document.disposable {
+        // The node that answered knows only its own.
+        document.faults = fault::faults_of(context, &document.nodes).await;
+    }
     Ok(document)
 }
 
@@ -140,6 +147,11 @@ fn render(document: &StatusDocument, paint: Paint) -> String {
         Health::Unavailable => "unavailable: some group has no leader",
     };
     let good = document.health == Health::Healthy;
+    let warning = if document.faults.is_empty() {
+        String::new()
+    } else {
+        paint.verdict(false, &show::warning(&document.faults))
+    };
     let mut nodes = Table::new(&[">NODE", "ZONE", "STATE", ">PID", "API", ">LEADS"]);
     for node in &document.nodes {
         let leads = document
@@ -163,10 +175,11 @@ fn render(document: &StatusDocument, paint: Paint) -> String {
         groups.row(group_row(group, paint));
     }
     format!(
-        "cluster {} at {}: {}\n\n{}\n{}{}",
+        "cluster {} at {}: {}\n{}\n{}\n{}{}",
         document.cluster_id.as_deref().unwrap_or("-"),
         document.endpoint,
         paint.verdict(good, word),
+        warning,
         nodes.render(),
         groups.render(),
         if document.encryption_at_rest {
@@ -246,6 +259,8 @@ mod tests {
             supervisor: None,
             health: Health::Healthy,
             encryption_at_rest: false,
+            disposable: false,
+            faults: Vec::new(),
             nodes: vec![
                 entry(1, "up"),
                 entry(2, "unreachable"),

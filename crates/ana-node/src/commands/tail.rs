@@ -81,7 +81,7 @@ impl FromStr for Start {
         if let Some(ms) = output::parse_iso_time(text) {
             return Ok(Start::At(From::TimeMs(ms)));
         }
-        if let Some(ms) = parse_age(text) {
+        if let Some(ms) = output::parse_duration_ms(text) {
             return Ok(Start::AgoMs(ms));
         }
         SequenceNumber::parse(text).map(|number| Start::At(From::Sequence(number))).map_err(|_not_a_number| {
@@ -90,21 +90,6 @@ impl FromStr for Start {
                 .to_owned()
         })
     }
-}
-
-/// `90s`, `5m`, `2h`, `1d` in milliseconds.
-fn parse_age(text: &str) -> Option<u64> {
-    let unit_at = text.find(|c: char| !c.is_ascii_digit())?;
-    let (count, unit) = text.split_at_checked(unit_at)?;
-    let unit_ms = match unit {
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return None,
-    };
-    count.parse::<u64>().ok()?.checked_mul(unit_ms)
 }
 
 impl Tail {

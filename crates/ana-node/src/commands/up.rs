@@ -192,6 +192,8 @@ impl Up {
             config.transition_ms = self.transition_ms;
             config.log_level.clone_from(&self.log_level);
             config.supervisor = Some(front_door.to_owned());
+            // A cluster for trying things out is one for trying faults out.
+            config.disposable = true;
             config.auth = protection.auth.clone();
             config.tls = protection.certificates.as_ref().map(|made| TlsSettings {
                 certificate: made.certificate.clone(),

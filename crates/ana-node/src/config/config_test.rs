@@ -213,6 +213,16 @@ fn loopback_needs_no_authentication_and_tls_allows_plain_http() {
 }
 
 #[test]
+fn a_node_is_disposable_only_when_it_says_so() {
+    assert!(!NodeConfig::parse(GOOD).expect("good settings").disposable);
+    let text = format!("disposable = true\n{GOOD}");
+    let config = NodeConfig::parse(&text).expect("good settings");
+    assert!(config.disposable);
+    let written = NodeConfig::parse(&config.to_toml()).expect("what we write we read");
+    assert!(written.disposable);
+}
+
+#[test]
 fn secrets_of_the_environment_are_not_printed() {
     let environment = Environment::from(|name| match name {
         "AWS_ACCESS_KEY_ID" => Some("AKIAEXAMPLE".into()),
@@ -275,5 +285,12 @@ fn the_example_files_are_good_and_agree() {
     }
     let zones: Vec<&str> = configs.iter().map(|config| config.zone.as_str()).collect();
     assert_eq!(zones, ["a", "b", "c"]);
-    NodeConfig::parse(include_str!("../../../../cluster/single.toml")).expect("a good example");
+    let single = include_str!("../../../../cluster/single.toml");
+    let single = NodeConfig::parse(single).expect("a good example");
+    for config in configs.iter().chain([&single]) {
+        assert!(
+            !config.disposable,
+            "an example for data that somebody needs"
+        );
+    }
 }

@@ -1,0 +1,141 @@
+//! A fault as it is told and asked for: one JSON object, the same both ways, so that what is listed can be posted
+//! again to renew it.
+//!
+//! Member names are part of the interface: members are added, never renamed.
+
+use std::time::Duration;
+
+use ana_env::time::Instant;
+use serde::{Deserialize, Serialize};
+
+use super::board::Fault;
+use super::effect::{ApiAction, ApiEffect, DiskEffect, Effect, FaultId};
+
+/// One fault of one node.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultDocument {
+    /// Its name.
+    pub id: String,
+    /// `api.throttle`, `disk.slow` and so on.
+    pub kind: String,
+    /// How long it lasts from now on, milliseconds.
+    pub lease_ms: u64,
+    /// Only requests that name this stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<String>,
+    /// Only this operation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+    /// How many requests, entries or sessions, 1 to 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percent: Option<u64>,
+    /// Name of the error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// How long requests or the disk are held up, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay_ms: Option<u64>,
+    /// At which age subscriptions are dropped, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_ms: Option<u64>,
+    /// How far the time of day jumps, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offset_ms: Option<i64>,
+    /// The node at the other end of the link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<u64>,
+    /// `out`, `in` or `both`, seen from the node that holds the fault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way: Option<String>,
+}
+
+/// A fault and the node that holds it, as a status tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultEntry {
+    /// The node.
+    pub on_node: u64,
+    /// The fault.
+    #[serde(flatten)]
+    pub fault: FaultDocument,
+}
+
+impl FaultDocument {
+    /// What a fault looks like at `now`.
+    pub fn of(fault: &Fault, now: Instant) -> FaultDocument {
+        let left = fault.until.saturating_duration_since(now);
+        FaultDocument::new(&fault.id, &fault.effect, left)
+    }
+
+    /// A fault that lasts for `lease`.
+    pub fn new(id: &FaultId, effect: &Effect, lease: Duration) -> FaultDocument {
+        let mut document = FaultDocument {
+            id: id.to_string(),
+            kind: effect.kind().name().to_owned(),
+            lease_ms: ms(lease),
+            ..FaultDocument::default()
+        };
+        match effect {
+            Effect::Api(api) => document.tell_api(api),
+            Effect::Disk(DiskEffect::Slow { delay }) => document.delay_ms = Some(ms(*delay)),
+            Effect::Disk(DiskEffect::Full | DiskEffect::FsyncError) => {}
+            Effect::ClockJump { offset_ms } => document.offset_ms = Some(*offset_ms),
+            Effect::Link(link) => {
+                document.node = Some(link.node.0);
+                document.way = Some(link.way.name().to_owned());
+            }
+        }
+        document
+    }
+
+    fn tell_api(&mut self, api: &ApiEffect) {
+        self.stream = api.stream.as_ref().map(ToString::to_string);
+        self.operation = api.operation.map(|operation| operation.name().to_owned());
+        self.percent = Some(u64::from(api.percent));
+        match api.action {
+            ApiAction::Error(kind) => self.error = Some(kind.name().to_owned()),
+            ApiAction::Latency { delay } => self.delay_ms = Some(ms(delay)),
+            ApiAction::DropSubscription { after } => self.after_ms = Some(ms(after)),
+            ApiAction::Throttle | ApiAction::ExpiredIterator | ApiAction::PartialPut => {}
+        }
+    }
+
+    /// Its parameters as a person reads them; empty when it has none.
+    pub fn in_words(&self) -> String {
+        let mut words = Vec::new();
+        words.extend(self.error.clone());
+        words.extend(self.stream.iter().map(|stream| format!("stream {stream}")));
+        words.extend(
+            self.operation
+                .iter()
+                .map(|operation| format!("op {operation}")),
+        );
+        words.extend(self.percent.iter().map(|percent| format!("{percent} %")));
+        words.extend(
+            self.delay_ms
+                .iter()
+                .map(|delay| format!("delay {delay} ms")),
+        );
+        words.extend(
+            self.after_ms
+                .iter()
+                .map(|after| format!("after {after} ms")),
+        );
+        words.extend(
+            self.offset_ms
+                .iter()
+                .map(|offset| format!("by {offset} ms")),
+        );
+        if let (Some(node), Some(way)) = (self.node, self.way.as_deref()) {
+            words.push(match way {
+                "out" => format!("to node {node}"),
+                "in" => format!("from node {node}"),
+                _ => format!("to and from node {node}"),
+            });
+        }
+        words.join(", ")
+    }
+}
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

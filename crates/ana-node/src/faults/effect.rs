@@ -1,0 +1,395 @@
+//! What a fault does: typed and checked, whoever asked for it and however.
+
+use std::fmt;
+use std::time::Duration;
+
+use ana_types::{NodeId, StreamName};
+use ana_wire::{FaultKind, Operation};
+
+use super::ID_CHARS_MAX;
+
+/// The kinds of faults, by the names that operators use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kind {
+    /// Puts and gets are answered with ProvisionedThroughputExceededException.
+    #[value(name = "api.throttle")]
+    ApiThrottle,
+    /// Requests are answered with an error of your choice.
+    #[value(name = "api.error")]
+    ApiError,
+    /// Requests are held up before they are carried out.
+    #[value(name = "api.latency")]
+    ApiLatency,
+    /// GetRecords is answered with ExpiredIteratorException.
+    #[value(name = "api.expired_iterator")]
+    ApiExpiredIterator,
+    /// Entries of PutRecords are refused one by one, and not written.
+    #[value(name = "api.partial_put")]
+    ApiPartialPut,
+    /// Sessions of SubscribeToShard end before their time.
+    #[value(name = "api.drop_subscription")]
+    ApiDropSubscription,
+    /// Every write and every sync of the disk takes longer.
+    #[value(name = "disk.slow")]
+    DiskSlow,
+    /// The disk has no room: what would make a file longer fails.
+    #[value(name = "disk.full")]
+    DiskFull,
+    /// Every sync of the disk fails; the node ends, as with a broken disk.
+    #[value(name = "disk.fsync_error")]
+    DiskFsyncError,
+    /// The time of day jumps.
+    #[value(name = "clock.jump")]
+    ClockJump,
+    /// Bytes to, from, or to and from another node are held back.
+    #[value(name = "link.cut")]
+    LinkCut,
+}
+
+impl Kind {
+    /// Every kind, in the order of the documentation.
+    pub const ALL: [Kind; 11] = [
+        Kind::ApiThrottle,
+        Kind::ApiError,
+        Kind::ApiLatency,
+        Kind::ApiExpiredIterator,
+        Kind::ApiPartialPut,
+        Kind::ApiDropSubscription,
+        Kind::DiskSlow,
+        Kind::DiskFull,
+        Kind::DiskFsyncError,
+        Kind::ClockJump,
+        Kind::LinkCut,
+    ];
+
+    /// The name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::ApiThrottle => "api.throttle",
+            Kind::ApiError => "api.error",
+            Kind::ApiLatency => "api.latency",
+            Kind::ApiExpiredIterator => "api.expired_iterator",
+            Kind::ApiPartialPut => "api.partial_put",
+            Kind::ApiDropSubscription => "api.drop_subscription",
+            Kind::DiskSlow => "disk.slow",
+            Kind::DiskFull => "disk.full",
+            Kind::DiskFsyncError => "disk.fsync_error",
+            Kind::ClockJump => "clock.jump",
+            Kind::LinkCut => "link.cut",
+        }
+    }
+
+    /// The kind of a name.
+    pub fn of_name(name: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Where faults of the kind take place.
+    pub fn family(self) -> Family {
+        match self {
+            Kind::ApiThrottle
+            | Kind::ApiError
+            | Kind::ApiLatency
+            | Kind::ApiExpiredIterator
+            | Kind::ApiPartialPut
+            | Kind::ApiDropSubscription => Family::Api,
+            Kind::DiskSlow | Kind::DiskFull | Kind::DiskFsyncError | Kind::ClockJump => {
+                Family::Machine
+            }
+            Kind::LinkCut => Family::Link,
+        }
+    }
+
+    /// The only operations that the kind can reach; none when it can reach all.
+    pub fn operations(self) -> Option<&'static [Operation]> {
+        match self {
+            Kind::ApiThrottle => Some(&THROTTLED),
+            Kind::ApiExpiredIterator => Some(&[Operation::GetRecords]),
+            Kind::ApiPartialPut => Some(&[Operation::PutRecords]),
+            Kind::ApiDropSubscription => Some(&[Operation::SubscribeToShard]),
+            _ => None,
+        }
+    }
+}
+
+/// What AWS's own fault injection throttles.
+const THROTTLED: [Operation; 4] = [
+    Operation::GetRecords,
+    Operation::GetShardIterator,
+    Operation::PutRecord,
+    Operation::PutRecords,
+];
+
+/// Where a fault takes place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// At the door for clients, of every node that is to show it.
+    Api,
+    /// In one machine: its disk, its clock.
+    Machine,
+    /// Between two machines.
+    Link,
+}
+
+/// A fault's name: 1 to [`ID_CHARS_MAX`] characters of `A-Z a-z 0-9 . _ -`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FaultId(String);
+
+impl FaultId {
+    /// Checks a text; `None` when it is not a name.
+    pub fn new(text: &str) -> Option<FaultId> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        let good = !text.is_empty() && text.len() <= ID_CHARS_MAX && text.chars().all(allowed);
+        good.then(|| FaultId(text.to_owned()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for FaultId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a fault does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Something at the door for clients.
+    Api(ApiEffect),
+    /// Something of the disk.
+    Disk(DiskEffect),
+    /// The time of day is off by so many milliseconds.
+    ClockJump {
+        /// Never 0.
+        offset_ms: i64,
+    },
+    /// Bytes of a link are held back.
+    Link(LinkEffect),
+}
+
+/// A fault of the API and the requests it is meant for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiEffect {
+    /// What happens.
+    pub action: ApiAction,
+    /// Only requests that name this stream.
+    pub stream: Option<StreamName>,
+    /// Only this operation.
+    pub operation: Option<Operation>,
+    /// How many of them, 1 to 100.
+    pub percent: u8,
+}
+
+/// What happens to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApiAction {
+    /// It is throttled.
+    Throttle,
+    /// It is refused so.
+    Error(FaultKind),
+    /// It waits, then it is carried out.
+    Latency {
+        /// For how long.
+        delay: Duration,
+    },
+    /// Its iterator is called expired.
+    ExpiredIterator,
+    /// Some of its entries are throttled, the others carried out.
+    PartialPut,
+    /// It begins, and ends early.
+    DropSubscription {
+        /// At this age.
+        after: Duration,
+    },
+}
+
+/// What is wrong with a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DiskEffect {
+    /// It is slow.
+    Slow {
+        /// Each write and each sync takes so much longer.
+        delay: Duration,
+    },
+    /// It has no room.
+    Full,
+    /// It cannot sync.
+    FsyncError,
+}
+
+/// Bytes between this node and another that are held back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkEffect {
+    /// The other node.
+    pub node: NodeId,
+    /// Where it is, as this node dials it.
+    pub address: String,
+    /// Which bytes.
+    pub way: Way,
+}
+
+/// A way between this node and another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// From this node to the other.
+    Out,
+    /// From the other to this node.
+    In,
+    /// Both.
+    Both,
+}
+
+impl Way {
+    /// The names, as they are asked for.
+    pub const NAMES: [(&str, Way); 3] = [("out", Way::Out), ("in", Way::In), ("both", Way::Both)];
+
+    /// The name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Way::Out => "out",
+            Way::In => "in",
+            Way::Both => "both",
+        }
+    }
+}
+
+impl Effect {
+    /// Its kind.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Effect::Api(api) => match api.action {
+                ApiAction::Throttle => Kind::ApiThrottle,
+                ApiAction::Error(_) => Kind::ApiError,
+                ApiAction::Latency { .. } => Kind::ApiLatency,
+                ApiAction::ExpiredIterator => Kind::ApiExpiredIterator,
+                ApiAction::PartialPut => Kind::ApiPartialPut,
+                ApiAction::DropSubscription { .. } => Kind::ApiDropSubscription,
+            },
+            Effect::Disk(DiskEffect::Slow { .. }) => Kind::DiskSlow,
+            Effect::Disk(DiskEffect::Full) => Kind::DiskFull,
+            Effect::Disk(DiskEffect::FsyncError) => Kind::DiskFsyncError,
+            Effect::ClockJump { .. } => Kind::ClockJump,
+            Effect::Link(_) => Kind::LinkCut,
+        }
+    }
+
+    /// The effect on requests of `operation`, if it has any.
+    pub(super) fn on_operation(&self, operation: Operation) -> Option<&ApiEffect> {
+        let Effect::Api(api) = self else {
+            return None;
+        };
+        let reaches = self
+            .kind()
+            .operations()
+            .is_none_or(|reached| reached.contains(&operation));
+        let wanted = api.operation.is_none_or(|only| only == operation);
+        (reaches && wanted).then_some(api)
+    }
+}
+
+impl ApiEffect {
+    /// Whether it is meant for requests that name `stream`.
+    pub(super) fn takes(&self, stream: Option<&StreamName>) -> bool {
+        self.stream.is_none() || self.stream.as_ref() == stream
+    }
+
+    /// The error with which it refuses a whole request, if it does.
+    pub(super) fn refusal(&self) -> Option<FaultKind> {
+        match self.action {
+            ApiAction::Throttle => Some(FaultKind::ProvisionedThroughputExceeded),
+            ApiAction::ExpiredIterator => Some(FaultKind::ExpiredIterator),
+            ApiAction::Error(kind) => Some(kind),
+            ApiAction::Latency { .. }
+            | ApiAction::PartialPut
+            | ApiAction::DropSubscription { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn effect(action: ApiAction, operation: Option<Operation>) -> Effect {
+        Effect::Api(ApiEffect {
+            action,
+            stream: None,
+            operation,
+            percent: 100,
+        })
+    }
+
+    #[test]
+    fn kinds_are_found_by_their_names() {
+        for kind in Kind::ALL {
+            assert_eq!(Kind::of_name(kind.name()), Some(kind));
+            let on_the_command_line = clap::ValueEnum::to_possible_value(&kind);
+            let name = on_the_command_line.expect("no kind is hidden");
+            assert_eq!(name.get_name(), kind.name());
+        }
+        assert_eq!(Kind::of_name("api"), None);
+    }
+
+    #[test]
+    fn ids_are_short_and_plain() {
+        for good in ["a", "api.throttle-3f_2A", &"x".repeat(ID_CHARS_MAX)] {
+            assert_eq!(
+                FaultId::new(good).map(|id| id.to_string()),
+                Some(good.to_owned())
+            );
+        }
+        for bad in ["", "a b", "a/b", "é", &"x".repeat(ID_CHARS_MAX + 1)] {
+            assert_eq!(FaultId::new(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn each_action_reaches_its_operations_and_no_others() {
+        use Operation as O;
+        let latency = ApiAction::Latency {
+            delay: Duration::from_secs(1),
+        };
+        let cases = [
+            (ApiAction::Throttle, None, O::PutRecord, true),
+            (ApiAction::Throttle, None, O::DescribeStream, false),
+            (
+                ApiAction::Throttle,
+                Some(O::PutRecord),
+                O::GetRecords,
+                false,
+            ),
+            (ApiAction::ExpiredIterator, None, O::GetRecords, true),
+            (ApiAction::ExpiredIterator, None, O::GetShardIterator, false),
+            (ApiAction::PartialPut, None, O::PutRecord, false),
+            (latency, None, O::ListStreams, true),
+            (latency, Some(O::ListShards), O::ListStreams, false),
+        ];
+        for (action, only, operation, reached) in cases {
+            let effect = effect(action, only);
+            assert_eq!(
+                effect.on_operation(operation).is_some(),
+                reached,
+                "{effect:?} {operation:?}"
+            );
+        }
+        let disk = Effect::Disk(DiskEffect::Full);
+        assert_eq!(disk.on_operation(O::PutRecord), None);
+    }
+
+    #[test]
+    fn a_filter_by_stream_leaves_requests_without_one_alone() {
+        let orders = StreamName::new("orders").expect("a name");
+        let other = StreamName::new("other").expect("a name");
+        let Effect::Api(mut api) = effect(ApiAction::Throttle, None) else {
+            unreachable!("made as one of the API");
+        };
+        assert!(api.takes(None) && api.takes(Some(&other)));
+        api.stream = Some(orders.clone());
+        assert!(api.takes(Some(&orders)));
+        assert!(!api.takes(Some(&other)) && !api.takes(None));
+    }
+}

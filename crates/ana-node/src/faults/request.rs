@@ -1,0 +1,280 @@
+//! A fault that is asked for: read from JSON, every field checked, nothing overlooked.
+//!
+//! Written out by hand, because whoever asks must be told which field is wrong and what it may be.
+//!
+//! Must stay true: a field that the kind does not have is refused, so that a typing error is never a wider fault.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use ana_types::{NodeId, StreamName};
+use ana_wire::{FaultKind, Operation};
+use serde_json::Value;
+
+use super::effect::{ApiAction, ApiEffect, DiskEffect, Effect, FaultId, Kind, LinkEffect, Way};
+use super::{
+    API_DELAY_MS_MAX, DISK_DELAY_MS_MAX, ID_CHARS_MAX, LEASE_MS_MAX, OFFSET_MS_MAX, SESSION_MS_MAX,
+};
+
+/// The other nodes and where this node dials them.
+pub type OtherNodes = BTreeMap<NodeId, String>;
+
+/// A fault to be switched on or renewed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FaultRequest {
+    /// Its name.
+    pub id: FaultId,
+    /// What it does.
+    pub effect: Effect,
+    /// For how long, from now on.
+    pub lease: Duration,
+}
+
+/// What is to be stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StopRequest {
+    /// One fault.
+    One(FaultId),
+    /// Every fault.
+    All,
+}
+
+/// What is wrong with a body.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {problem}")]
+pub struct WrongField {
+    /// The field; `body` when it is none.
+    pub field: String,
+    /// What it has to be.
+    pub problem: String,
+}
+
+fn wrong(field: &str, problem: impl Into<String>) -> WrongField {
+    WrongField {
+        field: field.to_owned(),
+        problem: problem.into(),
+    }
+}
+
+/// Reads a fault; `others` are the nodes that a link may lead to.
+///
+/// # Errors
+/// The first field that is wrong.
+pub fn read_fault(body: &[u8], others: &OtherNodes) -> Result<FaultRequest, WrongField> {
+    let body = Fields::parse(body)?;
+    let mut fields = Fields::of(&body)?;
+    let id = fields.id()?.ok_or_else(|| wrong("id", "is missing"))?;
+    let kind = fields.kind()?;
+    let lease = fields.needed_ms("lease_ms", 1..=LEASE_MS_MAX)?;
+    let effect = match kind {
+        Kind::DiskSlow => Effect::Disk(DiskEffect::Slow {
+            delay: fields.needed_ms("delay_ms", 1..=DISK_DELAY_MS_MAX)?,
+        }),
+        Kind::DiskFull => Effect::Disk(DiskEffect::Full),
+        Kind::DiskFsyncError => Effect::Disk(DiskEffect::FsyncError),
+        Kind::ClockJump => Effect::ClockJump {
+            offset_ms: fields.offset()?,
+        },
+        Kind::LinkCut => Effect::Link(fields.link(others)?),
+        Kind::ApiThrottle => fields.api(kind, ApiAction::Throttle)?,
+        Kind::ApiExpiredIterator => fields.api(kind, ApiAction::ExpiredIterator)?,
+        Kind::ApiPartialPut => fields.api(kind, ApiAction::PartialPut)?,
+        Kind::ApiError => {
+            let error = fields.error()?;
+            fields.api(kind, ApiAction::Error(error))?
+        }
+        Kind::ApiLatency => {
+            let delay = fields.needed_ms("delay_ms", 1..=API_DELAY_MS_MAX)?;
+            fields.api(kind, ApiAction::Latency { delay })?
+        }
+        Kind::ApiDropSubscription => {
+            let after = fields.number("after_ms", 0..=SESSION_MS_MAX)?;
+            let after = Duration::from_millis(after.unwrap_or(0));
+            fields.api(kind, ApiAction::DropSubscription { after })?
+        }
+    };
+    fields.end(&format!("is not a parameter of {}", kind.name()))?;
+    Ok(FaultRequest { id, effect, lease })
+}
+
+/// Reads what is to be stopped: `{"id": "..."}` or `{"all": true}`.
+///
+/// # Errors
+/// The first field that is wrong.
+pub fn read_stop(body: &[u8]) -> Result<StopRequest, WrongField> {
+    let body = Fields::parse(body)?;
+    let mut fields = Fields::of(&body)?;
+    let (id, all) = (fields.id()?, fields.take("all"));
+    fields.end("is not known: give id, or all")?;
+    match (id, all) {
+        (Some(id), None) => Ok(StopRequest::One(id)),
+        (None, Some(Value::Bool(true))) => Ok(StopRequest::All),
+        (None, None) => Err(wrong("id", "is missing: give id, or all")),
+        (None, Some(_)) => Err(wrong("all", "can only be true")),
+        (Some(_), Some(_)) => Err(wrong("all", "give either id or all")),
+    }
+}
+
+/// The fields that nobody has asked for yet.
+struct Fields<'a> {
+    left: BTreeMap<&'a str, &'a Value>,
+}
+
+impl<'a> Fields<'a> {
+    fn parse(body: &[u8]) -> Result<Value, WrongField> {
+        serde_json::from_slice(body).map_err(|error| wrong("body", format!("not JSON: {error}")))
+    }
+
+    fn of(body: &'a Value) -> Result<Fields<'a>, WrongField> {
+        let object = body.as_object();
+        let object = object.ok_or_else(|| wrong("body", "has to be a JSON object"))?;
+        let given = object.iter().filter(|(_, value)| !value.is_null());
+        Ok(Fields {
+            left: given.map(|(name, value)| (name.as_str(), value)).collect(),
+        })
+    }
+
+    fn end(self, problem: &str) -> Result<(), WrongField> {
+        match self.left.keys().next() {
+            Some(field) => Err(wrong(field, problem)),
+            None => Ok(()),
+        }
+    }
+
+    fn take(&mut self, name: &str) -> Option<&'a Value> {
+        self.left.remove(name)
+    }
+
+    fn text(&mut self, name: &str) -> Result<Option<&'a str>, WrongField> {
+        let Some(value) = self.take(name) else {
+            return Ok(None);
+        };
+        let text = value.as_str();
+        text.map(Some)
+            .ok_or_else(|| wrong(name, "has to be a string"))
+    }
+
+    fn number(
+        &mut self,
+        name: &str,
+        range: RangeInclusive<u64>,
+    ) -> Result<Option<u64>, WrongField> {
+        let Some(value) = self.take(name) else {
+            return Ok(None);
+        };
+        let number = value.as_u64().filter(|number| range.contains(number));
+        number.map(Some).ok_or_else(|| {
+            let (least, most) = (range.start(), range.end());
+            wrong(name, format!("has to be a whole number, {least} to {most}"))
+        })
+    }
+
+    fn needed_ms(
+        &mut self,
+        name: &str,
+        range: RangeInclusive<u64>,
+    ) -> Result<Duration, WrongField> {
+        let problem = format!(
+            "is missing: milliseconds, {} to {}",
+            range.start(),
+            range.end()
+        );
+        let ms = self.number(name, range)?;
+        ms.map(Duration::from_millis)
+            .ok_or_else(|| wrong(name, problem))
+    }
+
+    fn id(&mut self) -> Result<Option<FaultId>, WrongField> {
+        let Some(text) = self.text("id")? else {
+            return Ok(None);
+        };
+        FaultId::new(text).map(Some).ok_or_else(|| {
+            let problem = format!("has to be 1 to {ID_CHARS_MAX} of A-Z a-z 0-9 . _ -");
+            wrong("id", problem)
+        })
+    }
+
+    fn kind(&mut self) -> Result<Kind, WrongField> {
+        let kind = self.text("kind")?.and_then(Kind::of_name);
+        kind.ok_or_else(|| {
+            let names = Kind::ALL.map(Kind::name).join(", ");
+            wrong("kind", format!("has to be one of {names}"))
+        })
+    }
+
+    fn error(&mut self) -> Result<FaultKind, WrongField> {
+        let kind = self.text("error")?.and_then(FaultKind::of_name);
+        kind.ok_or_else(|| {
+            let names = FaultKind::ALL.map(FaultKind::name).join(", ");
+            wrong("error", format!("has to be one of {names}"))
+        })
+    }
+
+    fn offset(&mut self) -> Result<i64, WrongField> {
+        let offset = self.take("offset_ms").and_then(Value::as_i64);
+        let possible = |ms: &i64| *ms != 0 && ms.unsigned_abs() <= OFFSET_MS_MAX;
+        offset.filter(possible).ok_or_else(|| {
+            let problem = format!(
+                "has to be a whole number of milliseconds, not 0, at most {OFFSET_MS_MAX} either way"
+            );
+            wrong("offset_ms", problem)
+        })
+    }
+
+    fn link(&mut self, others: &OtherNodes) -> Result<LinkEffect, WrongField> {
+        let node = self.number("node", 0..=u64::MAX)?.map(NodeId);
+        let found = node.and_then(|node| others.get_key_value(&node));
+        let (node, address) = found.ok_or_else(|| {
+            let known: Vec<String> = others.keys().map(ToString::to_string).collect();
+            let problem = format!(
+                "has to be another node of the cluster: {}",
+                known.join(", ")
+            );
+            wrong("node", problem)
+        })?;
+        let way = match self.text("way")? {
+            None => Some(Way::Both),
+            Some(name) => Way::NAMES
+                .into_iter()
+                .find(|(each, _)| *each == name)
+                .map(|(_, way)| way),
+        };
+        Ok(LinkEffect {
+            node: *node,
+            address: address.clone(),
+            way: way.ok_or_else(|| wrong("way", "has to be out, in or both"))?,
+        })
+    }
+
+    fn api(&mut self, kind: Kind, action: ApiAction) -> Result<Effect, WrongField> {
+        let stream = self.text("stream")?.map(StreamName::new).transpose();
+        let stream = stream.map_err(|error| wrong("stream", error.to_string()))?;
+        let percent = self.number("percent", 1..=100)?.unwrap_or(100);
+        Ok(Effect::Api(ApiEffect {
+            action,
+            stream,
+            operation: self.operation(kind)?,
+            percent: u8::try_from(percent).unwrap_or(100),
+        }))
+    }
+
+    fn operation(&mut self, kind: Kind) -> Result<Option<Operation>, WrongField> {
+        let Some(name) = self.text("operation")? else {
+            return Ok(None);
+        };
+        let known = Operation::of_name(name).filter(|operation| operation.is_offered());
+        let known = known.ok_or_else(|| wrong("operation", format!("{name} is not offered")))?;
+        match kind.operations() {
+            Some(reached) if !reached.contains(&known) => {
+                let names: Vec<&str> = reached.iter().map(|each| each.name()).collect();
+                let problem = format!("{} reaches only {}", kind.name(), names.join(", "));
+                Err(wrong("operation", problem))
+            }
+            _ => Ok(Some(known)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod request_test;
