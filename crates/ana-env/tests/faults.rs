@@ -113,7 +113,8 @@ async fn who_waits_for_a_slow_disk_goes_on_when_it_is_healed() {
     };
     let (synced, ()) = futures::join!(file.sync(), heal);
     synced.expect("healed");
-    assert_eq!(time::now() - before, Duration::from_secs(1));
+    // tokio's timers may be some milliseconds late; the delay itself would be a minute.
+    assert!(time::now() - before < Duration::from_secs(2));
 }
 
 /// A connection between two nodes over real sockets: the dialler's end, then the other's.

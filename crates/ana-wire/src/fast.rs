@@ -221,9 +221,9 @@ impl Visitor<'_> for OneOf {
         formatter.write_str("a known member")
     }
 
-    fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
+    fn visit_str<E: Error>(self, v: &str) -> Result<Self::Value, E> {
         let mut known = self.0.iter();
-        let found = known.find(|known| **known == name).copied();
+        let found = known.find(|known| **known == v).copied();
         found.ok_or_else(|| E::custom("an unknown member"))
     }
 }

@@ -1,3 +1,5 @@
+//! What a scrape shows of what was counted, and what it forgets.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

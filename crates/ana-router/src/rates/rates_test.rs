@@ -1,3 +1,5 @@
+//! The rates of AWS, operation by operation, and what a bucket admits.
+
 use std::time::Duration;
 
 use ana_types::{KinesisError, LimitKind, StreamName};

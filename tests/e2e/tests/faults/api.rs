@@ -1,5 +1,10 @@
 //! Faults of the API: expired iterators, throttles, partial puts, dropped subscriptions.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "what was measured is part of the result"
+)]
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,10 @@
 //! Faults of disks and links, under load: what was acknowledged survives each of them.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "what was measured is part of the result"
+)]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
