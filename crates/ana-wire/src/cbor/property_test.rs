@@ -172,3 +172,19 @@ proptest! {
         prop_assert!(!cut || answer.is_err(), "a cut body is malformed");
     }
 }
+
+/// The ends of what a JSON integer of ours can be; the property above draws them once in thousands of runs.
+#[test]
+fn the_greatest_and_least_integers_get_the_same_answer_in_both_formats() {
+    let operation = Operation::GetRecords;
+    for limit in [i64::MIN, i64::MIN + 1, -1, i64::MAX] {
+        let json = serde_json::json!({ "ShardIterator": "a", "Limit": limit });
+        let in_json = decode_request(operation, Format::Json, json.to_string().as_bytes());
+        assert!(in_json.is_err(), "{limit} is no limit");
+        for style in 0..64 {
+            let in_cbor = request(&json, Model::get().input(operation), Style(style));
+            let in_cbor = decode_request(operation, Format::Cbor, &in_cbor);
+            assert_eq!(in_cbor, in_json, "{limit}");
+        }
+    }
+}

@@ -11,7 +11,7 @@ use crate::model::{Kind, Model, ShapeId, Structure};
 const SELF_DESCRIBED: Tag = Tag::new(55_799);
 
 /// Integers up to here are exact as floats.
-const EXACT_AS_FLOAT: i64 = 1 << 53;
+const EXACT_AS_FLOAT: u64 = 1 << 53;
 
 const NO_ERROR: &str = "writing to memory cannot fail";
 
@@ -112,7 +112,7 @@ impl RequestWriter {
     }
 
     fn integer(&mut self, value: i64) {
-        if value.abs() < EXACT_AS_FLOAT && self.style.choose() {
+        if value.unsigned_abs() < EXACT_AS_FLOAT && self.style.choose() {
             self.out.f64(value as f64).expect(NO_ERROR);
         } else {
             self.out.i64(value).expect(NO_ERROR);

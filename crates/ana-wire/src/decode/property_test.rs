@@ -8,6 +8,7 @@ use super::samples::SAMPLES;
 use super::{decode_by_model, decode_request};
 use crate::fault::{Fault, FaultKind};
 use crate::format::Format;
+use crate::model::{Kind, Model, Structure};
 use crate::operation::Operation;
 
 /// Names that lead somewhere, and one that does not.
@@ -235,5 +236,54 @@ fn the_short_way_ignores_nothing() {
     for operation in [Operation::PutRecord, Operation::ListStreams] {
         let refused = decode(operation, &not_text);
         assert_eq!(refused, Err(Fault::not_an_object()), "{operation:?}");
+    }
+}
+
+/// A member that the short way did not know would send ordinary puts the long way; one of the wrong type it refuses.
+#[test]
+fn the_short_way_knows_every_member() {
+    let model = Model::get();
+    let names = |structure: &Structure| -> Vec<String> {
+        structure
+            .members
+            .iter()
+            .map(|member| member.name.clone())
+            .collect()
+    };
+    let put = |more: &str| {
+        let body = format!(r#"{{{more}"StreamName":"s","Data":"","PartitionKey":"k"}}"#);
+        crate::fast::put_record(body.as_bytes()).is_some()
+    };
+    let puts = |more: &str, of_entry: &str| {
+        let entry = format!(r#"{{{of_entry}"Data":"","PartitionKey":"k"}}"#);
+        let body = format!(r#"{{{more}"StreamName":"s","Records":[{entry}]}}"#);
+        crate::fast::put_records(body.as_bytes()).is_some()
+    };
+    // No member is a structure.
+    let wrong = |name: &str| format!(r#""{name}":{{}},"#);
+    let absent = |name: &str| format!(r#""{name}":null,"#);
+    let in_every_body = ["StreamName", "Data", "PartitionKey", "Records"];
+    let is_optional = |name: &str| !in_every_body.contains(&name);
+    for name in names(model.input(Operation::PutRecord)) {
+        assert!(!put(&wrong(&name)), "{name}");
+        assert_eq!(put(&absent(&name)), is_optional(&name), "{name}");
+    }
+    let input = model.input(Operation::PutRecords);
+    for name in names(input) {
+        assert!(!puts(&wrong(&name), ""), "{name}");
+        assert_eq!(puts(&absent(&name), ""), is_optional(&name), "{name}");
+    }
+    let records = input
+        .place("Records")
+        .expect("a member in the committed model");
+    let Kind::List(entry) = model.shape(input.members[records].shape).kind else {
+        panic!("a list in the committed model")
+    };
+    let Kind::Structure(entry) = &model.shape(entry).kind else {
+        panic!("a structure in the committed model")
+    };
+    for name in names(entry) {
+        assert!(!puts("", &wrong(&name)), "{name}");
+        assert_eq!(puts("", &absent(&name)), is_optional(&name), "{name}");
     }
 }
