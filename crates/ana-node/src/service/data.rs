@@ -33,10 +33,11 @@ pub(super) async fn put_record(
             .await
             .map(|()| Response::Empty);
     }
-    let (stream, bytes) = (request.stream.clone(), size(&request.entry));
+    // What names no stream is refused by the put itself.
+    let (stream, bytes) = (router.name_of(&request.stream), size(&request.entry));
     let placed = router.put_record(request).await;
-    if let Some(outcome) = outcome_of_request(&placed, bytes) {
-        metrics.put_record(&router.name_of(&stream)?, outcome);
+    if let (Ok(stream), Some(outcome)) = (stream, outcome_of_request(&placed, bytes)) {
+        metrics.put_record(&stream, outcome);
     }
     let placed = placed?;
     Ok(Response::PutRecord(PutRecordOutput {
@@ -65,12 +66,14 @@ pub(super) async fn put_records(
             .await
             .map(|()| Response::Empty);
     }
-    let stream = request.stream.clone();
+    let stream = router.name_of(&request.stream);
     let sizes: Vec<u64> = request.entries.iter().map(size).collect();
     let results = router.put_records(request).await?;
-    let outcomes = results.iter().zip(sizes);
-    let outcomes = outcomes.map(|(result, bytes)| outcome_of_entry(result, bytes));
-    metrics.put_records(&router.name_of(&stream)?, outcomes);
+    if let Ok(stream) = stream {
+        let outcomes = results.iter().zip(sizes);
+        let outcomes = outcomes.map(|(result, bytes)| outcome_of_entry(result, bytes));
+        metrics.put_records(&stream, outcomes);
+    }
     // The records of one request are put under one setting.
     let encrypted = results.iter().flatten().any(|placed| placed.encrypted);
     let records = results.into_iter().map(|result| match result {
