@@ -11,7 +11,7 @@ use ana_state::{MetaCommand, MetaReply};
 use ana_types::limits::LIST_CONSUMERS_PAGE;
 use ana_types::{
     ConsumerArn, ConsumerError, ConsumerName, ConsumerStatus, KinesisError, StreamArn, StreamKey,
-    StreamName, StreamStatus,
+    StreamName,
 };
 
 use crate::config::RouterConfig;
@@ -21,7 +21,7 @@ use crate::ops::{
 };
 use crate::router::Answer;
 use crate::shard_map;
-use crate::streams::{carry_out, page_size};
+use crate::streams::{self, carry_out, page_size};
 
 /// A consumer as a request names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -208,21 +208,9 @@ pub(crate) async fn list(context: &Context, request: ListConsumers) -> Answer<Co
         // A token of a stream that is gone, or of another one, leads nowhere.
         return page.ok_or(KinesisError::InvalidToken);
     }
-    let created_s = request.stream_created_ms.map(|ms| ms / 1000);
     context
         .look_now(deadline, |meta| {
-            let stream = meta
-                .stream(&name)
-                .filter(|stream| created_s.is_none_or(|s| s == stream.created_ms / 1000))
-                .ok_or_else(|| KinesisError::StreamNotFound {
-                    stream: name.clone(),
-                })?;
-            if stream.status == StreamStatus::Creating {
-                return Err(KinesisError::StreamNotActive {
-                    stream: name.clone(),
-                    status: stream.status,
-                });
-            }
+            let stream = streams::to_be_listed(meta, &name, request.stream_created_ms)?;
             Ok(page(&context.config, stream, None, page_size))
         })
         .await?

@@ -9,14 +9,14 @@ use std::collections::BTreeMap;
 
 use ana_state::meta::StreamState;
 use ana_types::limits::LIST_SHARDS_PAGE;
-use ana_types::{KinesisError, ShardFilterKind, ShardIndex, ShardInfo, StreamName, StreamStatus};
+use ana_types::{KinesisError, ShardFilterKind, ShardIndex, ShardInfo, StreamName};
 
 use crate::context::Context;
 use crate::ops::{CheckedFilter, ListShards, ShardFilter, ShardListPosition, ShardPage};
 use crate::rates::{self, Rated};
 use crate::router::Answer;
 use crate::shard_map;
-use crate::streams::page_size;
+use crate::streams::{self, page_size};
 
 /// Counts a call of ListShards on the rate of its stream, however it is named.
 pub(crate) async fn count(context: &Context, request: &ListShards) -> Answer<()> {
@@ -59,22 +59,9 @@ pub(crate) async fn list(context: &Context, request: ListShards) -> Answer<Shard
     let start = request.exclusive_start_shard.as_deref();
     let after = start.map(|text| parse_shard(text, &name)).transpose()?;
     let (filter, after) = check_filter(request.filter.as_ref(), after, &name)?;
-    let created_s = request.stream_created_ms.map(|ms| ms / 1000);
     context
         .look_now(deadline, |meta| {
-            let stream = meta
-                .stream(&name)
-                .filter(|stream| created_s.is_none_or(|s| s == stream.created_ms / 1000))
-                .ok_or_else(|| KinesisError::StreamNotFound {
-                    stream: name.clone(),
-                })?;
-            if stream.status == StreamStatus::Creating {
-                let status = stream.status;
-                return Err(KinesisError::StreamNotActive {
-                    stream: name.clone(),
-                    status,
-                });
-            }
+            let stream = streams::to_be_listed(meta, &name, request.stream_created_ms)?;
             Ok(page(stream, filter, after, page_size, cutoff_ms(stream)))
         })
         .await?

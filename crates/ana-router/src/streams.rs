@@ -4,12 +4,12 @@
 //! Must stay true: reads come after a barrier, so that what one node acknowledged another node shows.
 
 use ana_state::meta::StreamState;
-use ana_state::{MetaCommand, MetaReply};
+use ana_state::{MetaCommand, MetaReply, Metadata};
 use ana_types::limits::{
     DESCRIBE_STREAM_PAGE, LIST_STREAMS_PAGE, MAX_RECORD_KIB_DEFAULT, ON_DEMAND_STREAMS_MAX,
     RETENTION_HOURS_MIN,
 };
-use ana_types::{KinesisError, ShardIndex, StreamName, stream_arn};
+use ana_types::{KinesisError, ShardIndex, StreamName, StreamStatus, stream_arn};
 
 use crate::config::RouterConfig;
 use crate::context::Context;
@@ -102,6 +102,32 @@ pub(crate) async fn look_at<R>(
         .look_now(context.deadline(), |meta| meta.stream(&name).map(question))
         .await?
         .ok_or(KinesisError::StreamNotFound { stream: name })
+}
+
+/// The stream of that name whose shards or consumers can be listed; with `created_ms` only one that was created in that
+/// second, because clients tell times in seconds.
+///
+/// # Errors
+/// `StreamNotFound`, or `StreamNotActive` while it is CREATING.
+pub(crate) fn to_be_listed<'m>(
+    meta: &'m Metadata,
+    name: &StreamName,
+    created_ms: Option<u64>,
+) -> Answer<&'m StreamState> {
+    let created_s = created_ms.map(|ms| ms / 1000);
+    let stream = meta
+        .stream(name)
+        .filter(|stream| created_s.is_none_or(|s| s == stream.created_ms / 1000))
+        .ok_or_else(|| KinesisError::StreamNotFound {
+            stream: name.clone(),
+        })?;
+    if stream.status == StreamStatus::Creating {
+        return Err(KinesisError::StreamNotActive {
+            stream: name.clone(),
+            status: stream.status,
+        });
+    }
+    Ok(stream)
 }
 
 fn arn(config: &RouterConfig, name: &StreamName) -> String {

@@ -28,6 +28,21 @@ pub struct Load {
     pub prefix: &'static str,
 }
 
+impl Load {
+    /// Four producers with 48 keys between them, 10 ms from put to put.
+    #[must_use]
+    pub fn usual(endpoint: &str, stream: &str) -> Load {
+        Load {
+            endpoint: endpoint.to_owned(),
+            stream: stream.to_owned(),
+            producers: 4,
+            keys_per_producer: 12,
+            pause_ms: 10,
+            prefix: "p",
+        }
+    }
+}
+
 /// Running producers; `stop` ends them.
 #[derive(Debug)]
 pub struct Producers {

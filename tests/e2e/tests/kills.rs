@@ -90,14 +90,7 @@ async fn nothing_acknowledged_is_lost_when_nodes_are_killed() -> Result<()> {
     let mut cluster = Cluster::start(folder.path(), &["--limits", "off"]).await?;
     create_stream(&cluster.client(3), STREAM, SHARDS).await?;
     let ledger = Arc::new(Ledger::default());
-    let load = Load {
-        endpoint: cluster.endpoint.clone(),
-        stream: STREAM.to_owned(),
-        producers: 4,
-        keys_per_producer: 12,
-        pause_ms: 10,
-        prefix: "p",
-    };
+    let load = Load::usual(&cluster.endpoint, STREAM);
     let producers = Producers::start(&load, &ledger);
     let mut gaps = Vec::new();
     for number in 0..rounds {

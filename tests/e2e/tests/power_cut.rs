@@ -158,12 +158,8 @@ async fn nothing_acknowledged_is_lost_when_the_power_is_cut() -> Result<()> {
     create_stream(&cluster.client(3), STREAM, 3).await?;
     let ledger = Arc::new(Ledger::default());
     let load = Load {
-        endpoint: cluster.endpoint.clone(),
-        stream: STREAM.to_owned(),
-        producers: 4,
-        keys_per_producer: 12,
         pause_ms: 5,
-        prefix: "p",
+        ..Load::usual(&cluster.endpoint, STREAM)
     };
     let producers = Producers::start(&load, &ledger);
     for round in 0..rounds {

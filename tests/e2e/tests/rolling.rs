@@ -23,14 +23,7 @@ async fn a_rolling_restart_waits_for_no_election() -> Result<()> {
     let mut cluster = Cluster::start(folder.path(), &["--limits", "off"]).await?;
     create_stream(&cluster.client(3), STREAM, SHARDS).await?;
     let ledger = Arc::new(Ledger::default());
-    let load = Load {
-        endpoint: cluster.endpoint.clone(),
-        stream: STREAM.to_owned(),
-        producers: 4,
-        keys_per_producer: 12,
-        pause_ms: 10,
-        prefix: "p",
-    };
+    let load = Load::usual(&cluster.endpoint, STREAM);
     let producers = Producers::start(&load, &ledger);
     let mut gaps = Vec::new();
     for node in cluster.status()?.nodes.iter().map(|node| node.id) {

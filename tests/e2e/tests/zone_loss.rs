@@ -71,12 +71,9 @@ async fn zones_die_and_come_back() -> Result<()> {
     create_stream(&cluster.client(3), STREAM, i32::try_from(SHARDS)?).await?;
     let ledger = Arc::new(Ledger::default());
     let load = Load {
-        endpoint: cluster.endpoint.clone(),
-        stream: STREAM.to_owned(),
         producers: 3,
         keys_per_producer: 20,
-        pause_ms: 10,
-        prefix: "p",
+        ..Load::usual(&cluster.endpoint, STREAM)
     };
     let producers = Producers::start(&load, &ledger);
     every_shard_acknowledges(&ledger, Duration::from_secs(10)).await?;

@@ -97,20 +97,28 @@ impl Asked {
 }
 
 impl Check {
-    /// Whether the check held, by what was seen until now.
-    pub fn evaluate(&self, seen: &Observations) -> Verdict {
-        let asked = match self.subject {
-            Subject::Flag(flag) => return audited(flag, seen),
-            Subject::AllShardsWritable => ALL_WRITABLE,
+    /// What is asked of the samples; a flag is asked of the audit.
+    fn asked(&self) -> Result<Asked, Flag> {
+        match self.subject {
+            Subject::Flag(flag) => Err(flag),
+            Subject::AllShardsWritable => Ok(ALL_WRITABLE),
             Subject::Measure {
                 metric,
                 comparison,
                 limit,
-            } => Asked {
+            } => Ok(Asked {
                 metric,
                 comparison,
                 limit,
-            },
+            }),
+        }
+    }
+
+    /// Whether the check held, by what was seen until now.
+    pub fn evaluate(&self, seen: &Observations) -> Verdict {
+        let asked = match self.asked() {
+            Ok(asked) => asked,
+            Err(flag) => return audited(flag, seen),
         };
         let series = seen.series(asked.metric);
         if series.is_empty() {
@@ -130,19 +138,7 @@ impl Check {
     /// have been true so long without a break. Flags and times after the healing trip nothing: they are
     /// decided at the end.
     pub fn trips(&self, seen: &Observations) -> Option<Trip> {
-        let asked = match self.subject {
-            Subject::Flag(_) => return None,
-            Subject::AllShardsWritable => ALL_WRITABLE,
-            Subject::Measure {
-                metric,
-                comparison,
-                limit,
-            } => Asked {
-                metric,
-                comparison,
-                limit,
-            },
-        };
+        let asked = self.asked().ok()?;
         let needed = match self.window {
             Window::Throughout => Span::ZERO,
             Window::For(span) => span,

@@ -216,6 +216,16 @@ pub enum StartAt {
     TimeMs(u64),
 }
 
+impl StartAt {
+    /// LATEST becomes the time at which it was asked for, so that asking again later does not jump over what has come
+    /// in between.
+    pub fn hold_latest(&mut self, asked_ms: u64) {
+        if *self == StartAt::Latest {
+            *self = StartAt::TimeMs(asked_ms);
+        }
+    }
+}
+
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct GetShardIteratorInput<'a> {

@@ -95,16 +95,14 @@ impl FanOutReader {
         }
     }
 
-    /// LATEST is turned into a time, so that a later subscription does not jump over what has come in between.
+    /// A subscription from `position`, where the next one goes on if it ends before an event came.
     async fn subscribe(&self, position: &mut StartAt) -> Result<Subscription, ClientError> {
         let before = self.client.env().clock.now_ms();
         let subscription = self
             .client
             .subscribe(&self.consumer_arn, &self.shard, position)
             .await?;
-        if *position == StartAt::Latest {
-            *position = StartAt::TimeMs(before);
-        }
+        position.hold_latest(before);
         Ok(subscription)
     }
 

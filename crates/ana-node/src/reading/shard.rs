@@ -107,17 +107,14 @@ impl ShardReader {
         }
     }
 
-    /// An iterator at `position`. LATEST is turned into a time, so that a later renewal does not
-    /// jump over what has come in between.
+    /// An iterator at `position`, where a later renewal goes on.
     async fn iterator(&self, position: &mut StartAt) -> Result<String, ClientError> {
         let before = self.client.env().clock.now_ms();
         let iterator = self
             .client
             .shard_iterator(&self.stream, &self.shard, position)
             .await?;
-        if *position == StartAt::Latest {
-            *position = StartAt::TimeMs(before);
-        }
+        position.hold_latest(before);
         Ok(iterator)
     }
 }

@@ -105,12 +105,8 @@ async fn a_thousand_readers_that_never_read_are_bounded_and_hurt_nobody() -> Res
     let consumer = Consumer::start(&scene.client, &scene.honest_arn, &scene.shards).await?;
     let ledger = Arc::new(Ledger::default());
     let load = Load {
-        endpoint: format!("http://{}", scene.address),
-        stream: STREAM.to_owned(),
-        producers: 4,
-        keys_per_producer: 12,
         pause_ms: 5,
-        prefix: "p",
+        ..Load::usual(&format!("http://{}", scene.address), STREAM)
     };
     let producers = Producers::start(&load, &ledger);
     let (quiet_time, quiet) = watch(&ledger).await;
