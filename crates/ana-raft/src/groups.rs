@@ -28,6 +28,7 @@ use crate::peers::{CallHandler, Peers};
 use crate::repair::RaftCalls;
 use crate::state_machine::MachineKind;
 use crate::status::GroupStatus;
+use crate::succession::Losses;
 use crate::types::Raft;
 
 /// How often the disk's use is looked at.
@@ -79,6 +80,7 @@ impl Groups {
             config: Arc::new(config),
             checkpoints,
             disk_use,
+            losses: Losses::default(),
         };
         let tasks = Tasks::new();
         let watching = tasks.spawn(watch_disk(parts.clone()));
@@ -256,6 +258,10 @@ impl GroupLookup for Groups {
 
     fn votes_allowed(&self, group: GroupId) -> bool {
         self.get(group).is_some_and(|group| group.votes_allowed())
+    }
+
+    fn peer_lost(&self, node: NodeId) {
+        self.inner.parts.losses.note(node);
     }
 }
 

@@ -29,6 +29,7 @@ use crate::log_store::LogStore;
 use crate::points::Image;
 use crate::snapshot;
 use crate::state_machine::{Core, MachineKind, Shared, StateMachine};
+use crate::succession::{Losses, Successor};
 use crate::trimmer::{Pointer, Trimmer};
 use crate::types::{Raft, SnapshotData, TC};
 use crate::upkeep::{Checkpointer, Gate, Gatekeeper, Rejoin, Watchman};
@@ -44,6 +45,8 @@ pub struct Parts {
     pub checkpoints: Arc<dyn CheckpointStore>,
     /// Disk use of the node.
     pub disk_use: DiskUse,
+    /// Which nodes' streams ended.
+    pub losses: Losses,
 }
 
 impl Group {
@@ -241,12 +244,22 @@ fn run(parts: &Parts, inner: &Inner, raft: Raft, rejoin: Option<Rejoin>) -> Runn
         raft: raft.clone(),
         log: Arc::clone(&inner.log),
     };
+    let successor = Successor {
+        group: inner.id,
+        node: config.node,
+        env: inner.env.clone(),
+        config: Arc::clone(config),
+        raft: raft.clone(),
+        gate: Arc::clone(&inner.gate),
+        losses: parts.losses.clone(),
+    };
     let spawned = [
         tasks.spawn(watchman.run()),
         tasks.spawn(batch_loop.run()),
         tasks.spawn(trimmer.run()),
         tasks.spawn(pointer.run()),
         tasks.spawn(gatekeeper.run()),
+        tasks.spawn(successor.run()),
         tasks.spawn(Arc::clone(&checkpointer).run()),
     ];
     assert!(spawned.iter().all(Option::is_some), "new tasks are open");

@@ -8,4 +8,5 @@ mod propose;
 mod repair;
 mod restart;
 mod storage_suite;
+mod succession;
 mod trim;

@@ -52,7 +52,7 @@ async fn node(id: NodeId) -> Node {
         rng: Arc::new(SeededRng::new(id.0)),
     };
     let peers = Peers::new(env.clone(), id);
-    let settings = config(id).scaled(40);
+    let settings = config(id);
     let checkpoints = Arc::new(MemoryCheckpoints::new());
     let groups = Groups::start(env, settings, checkpoints, peers.clone())
         .await
