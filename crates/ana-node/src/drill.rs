@@ -1,0 +1,8 @@
+//! Drills on a running cluster: break it by a plan, watch what its clients see, give everything back, and say
+//! what held.
+//!
+//! Read in this order: `record` (what a run leaves behind).
+//!
+//! Must stay true: every fault of a drill ends, whatever becomes of the drill.
+
+pub mod record;
