@@ -6,3 +6,7 @@
 //! Must stay true: every fault of a drill ends, whatever becomes of the drill.
 
 pub mod record;
+pub mod snapshot;
+pub mod cluster;
+pub mod means;
+pub mod timeline;
