@@ -10,3 +10,7 @@ pub mod snapshot;
 pub mod cluster;
 pub mod means;
 pub mod timeline;
+pub mod meter;
+pub mod lookout;
+pub mod book;
+pub mod load;

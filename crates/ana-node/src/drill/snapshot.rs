@@ -255,12 +255,12 @@ impl Snapshot {
             let node = before.status.nodes.iter().find(|node| node.id == id);
             node.map(|node| node.state.as_str())
         };
-        let nodes = self.status.nodes.iter().filter_map(|node| {
-            (state_before(node.id) != Some(node.state.as_str())).then(|| What::NodeState {
-                node: node.id,
-                zone: node.zone.clone(),
-                state: node.state.clone(),
-            })
+        let changed = |node: &&NodeEntry| state_before(node.id) != Some(node.state.as_str());
+        let nodes = self.status.nodes.iter().filter(changed);
+        let nodes = nodes.map(|node| What::NodeState {
+            node: node.id,
+            zone: node.zone.clone(),
+            state: node.state.clone(),
         });
         nodes.chain(leaders).collect()
     }
