@@ -6,12 +6,15 @@
 mod plan;
 mod clock;
 mod disk;
+mod link;
+mod queue;
 mod net;
 
 use std::sync::Arc;
 
 pub use clock::FaultClock;
 pub use disk::FaultDisk;
+pub use link::{LinkFaults, Way};
 pub use net::FaultNet;
 pub use plan::{DiskFaults, FaultPlan};
 
@@ -22,7 +25,11 @@ pub fn wrap(env: &Env, plan: &FaultPlan) -> Env {
     Env {
         clock: Arc::new(FaultClock::new(Arc::clone(&env.clock), plan.clone())),
         disk: Arc::new(FaultDisk::new(Arc::clone(&env.disk), plan.clone())),
-        net: Arc::new(FaultNet::new(Arc::clone(&env.net), plan.clone())),
+        net: Arc::new(FaultNet::new(
+            Arc::clone(&env.net),
+            plan.clone(),
+            Arc::clone(&env.rng),
+        )),
         rng: Arc::clone(&env.rng),
     }
 }

@@ -1,12 +1,12 @@
 //! Faults come and go while connections and files are open.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ana_env::faults::{self, DiskFaults, FaultPlan};
+use ana_env::faults::{self, DiskFaults, FaultPlan, LinkFaults, Way};
 use ana_env::memory::{MemoryDisk, MemoryDiskOptions, SeededRng, TokioClock};
 use ana_env::real::RealNet;
 use ana_env::{Env, Open, Stream, time};
@@ -160,10 +160,14 @@ async fn links_are_cut_one_way_and_healed() {
     plan_a.clear();
     assert_eq!(at_a.read_u8().await.expect("held, not lost"), b'x');
 
-    let to_b = BTreeSet::from([addr_b.clone()]);
-    plan_a.set_held(to_b.clone(), to_b);
+    let held = LinkFaults {
+        held: true,
+        ..LinkFaults::default()
+    };
+    let both = [Way::Out, Way::In].map(|way| ((addr_b.clone(), way), held));
+    plan_a.set_links(&both.into());
     assert!(!passes(&mut at_a, &mut at_b).await && !passes(&mut at_b, &mut at_a).await);
-    plan_a.set_held(BTreeSet::new(), BTreeSet::new());
+    plan_a.set_links(&BTreeMap::new());
     assert_eq!(at_a.read_u8().await.expect("held, not lost"), b'x');
     assert!(passes(&mut at_a, &mut at_b).await && passes(&mut at_b, &mut at_a).await);
 

@@ -4,15 +4,15 @@
 //! - a change wakes whoever waits because of a fault; a wait never outlasts its fault;
 //! - with nothing switched on it costs next to nothing: a node that may be disturbed is measured like any other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::link::{LinkFaults, Links, Way};
 use crate::time;
 
 /// Faults of a disk; the default is none.
@@ -29,15 +29,6 @@ pub struct DiskFaults {
     pub full: bool,
 }
 
-/// Which way bytes go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Way {
-    /// To the peer.
-    Out,
-    /// From the peer.
-    In,
-}
-
 /// The faults of one node. Cloning shares them.
 #[derive(Clone, Default)]
 pub struct FaultPlan {
@@ -48,17 +39,7 @@ pub struct FaultPlan {
 struct Shared {
     disk: watch::Sender<DiskFaults>,
     clock_offset_ms: AtomicI64,
-    /// Whether any byte is held back, so that a connection asks for the lock only then.
-    holds: AtomicBool,
-    last_connection: AtomicU64,
-    links: Mutex<Links>,
-}
-
-#[derive(Default)]
-struct Links {
-    held: BTreeSet<(String, Way)>,
-    /// Who waits for the network, at most one waker per connection and way. Empty when nothing is held.
-    waiting: BTreeMap<(u64, Way), Waker>,
+    links: Links,
 }
 
 impl FaultPlan {
@@ -108,96 +89,41 @@ impl FaultPlan {
     /// To cut the link from A to B one way, hold outbound to B on A and inbound from A on B: together they
     /// cover the connections that either of them opened.
     pub fn hold_outbound(&self, peer: &str) {
-        self.change(|links| {
-            links.held.insert((peer.to_owned(), Way::Out));
-        });
+        self.links().update(peer, Way::Out, |it| it.held = true);
     }
 
     /// Holds back every byte from `peer` until released.
     pub fn hold_inbound(&self, peer: &str) {
-        self.change(|links| {
-            links.held.insert((peer.to_owned(), Way::In));
-        });
-    }
-
-    /// Holds back the bytes to the peers of `outbound` and from those of `inbound`, and no others.
-    pub fn set_held(&self, outbound: BTreeSet<String>, inbound: BTreeSet<String>) {
-        let outbound = outbound.into_iter().map(|peer| (peer, Way::Out));
-        let inbound = inbound.into_iter().map(|peer| (peer, Way::In));
-        let held = outbound.chain(inbound).collect();
-        self.change(|links| links.held = held);
+        self.links().update(peer, Way::In, |it| it.held = true);
     }
 
     /// Lets the bytes to and from `peer` go.
     pub fn release(&self, peer: &str) {
-        self.change(|links| links.held.retain(|(held, _)| held != peer));
+        for way in [Way::Out, Way::In] {
+            self.links().update(peer, way, |it| it.held = false);
+        }
+    }
+
+    /// Replaces all faults of the network: those of each peer, by its address as above, and each way. What a fault
+    /// that is over still holds goes on at once.
+    pub fn set_links(&self, faults: &BTreeMap<(String, Way), LinkFaults>) {
+        self.links().set(faults);
+    }
+
+    /// Breaks the connections there are to `peer`, as a reset from the other end; says how many there were.
+    pub fn reset_connections(&self, peer: &str) -> usize {
+        self.links().reset(peer)
     }
 
     /// Switches every fault off.
     pub fn clear(&self) {
         self.set_disk(DiskFaults::default());
         self.set_clock_offset_ms(0);
-        self.change(|links| links.held.clear());
+        self.set_links(&BTreeMap::new());
     }
 
-    pub(super) fn new_connection(&self) -> u64 {
-        self.shared.last_connection.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    pub(super) fn end_connection(&self, connection: u64) {
-        if self.holds_nothing() {
-            return;
-        }
-        let mut links = self.links();
-        links.waiting.remove(&(connection, Way::Out));
-        links.waiting.remove(&(connection, Way::In));
-    }
-
-    /// Ready when bytes may go this way between us and any of `names`.
-    pub(super) fn poll_free(
-        &self,
-        connection: u64,
-        names: &[String],
-        way: Way,
-        cx: &Context<'_>,
-    ) -> Poll<()> {
-        if self.holds_nothing() {
-            return Poll::Ready(());
-        }
-        let mut links = self.links();
-        if names
-            .iter()
-            .any(|name| links.held.contains(&(name.clone(), way)))
-        {
-            links.waiting.insert((connection, way), cx.waker().clone());
-            return Poll::Pending;
-        }
-        links.waiting.remove(&(connection, way));
-        Poll::Ready(())
-    }
-
-    fn holds_nothing(&self) -> bool {
-        !self.shared.holds.load(Ordering::Acquire)
-    }
-
-    /// Changes what is held and wakes all who wait: those that are still held ask again and wait on.
-    fn change(&self, change: impl FnOnce(&mut Links)) {
-        let wakers = {
-            let mut links = self.links();
-            change(&mut links);
-            let holds = !links.held.is_empty();
-            self.shared.holds.store(holds, Ordering::Release);
-            std::mem::take(&mut links.waiting)
-        };
-        // Outside of the lock: a waker may run anything.
-        for waker in wakers.into_values() {
-            waker.wake();
-        }
-    }
-
-    fn links(&self) -> MutexGuard<'_, Links> {
-        let links = self.shared.links.lock();
-        links.unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn links(&self) -> &Links {
+        &self.shared.links
     }
 }
 
@@ -206,7 +132,7 @@ impl fmt::Debug for FaultPlan {
         f.debug_struct("FaultPlan")
             .field("disk", &self.disk())
             .field("clock_offset_ms", &self.clock_offset_ms())
-            .field("held", &self.links().held)
+            .field("links", &self.links().list())
             .finish_non_exhaustive()
     }
 }

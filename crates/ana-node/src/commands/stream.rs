@@ -215,14 +215,6 @@ fn shard_number(shard: &str) -> Option<u32> {
         .ok()
 }
 
-fn middle(range: &HashKeyRange) -> Option<String> {
-    let start = HashKey::parse_decimal(&range.starting_hash_key)?.0;
-    let end = HashKey::parse_decimal(&range.ending_hash_key)?.0;
-    let middle = start + (end.checked_sub(start)? / 2) + 1;
-    // The service wants more than start + 1 and less than the end.
-    (middle > start.checked_add(1)? && middle < end).then(|| middle.to_string())
-}
-
 async fn list(context: &Context, client: &Client) -> Result<(), CliError> {
     let streams = client
         .list_streams()

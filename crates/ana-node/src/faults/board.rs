@@ -10,20 +10,20 @@
 //!   the keeper is late;
 //! - one lock for a few lines. The plan's own locks are taken under it, never the other way round.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ana_env::Rng;
-use ana_env::faults::{DiskFaults, FaultPlan};
+use ana_env::faults::{DiskFaults, FaultPlan, LinkFaults, Way as PlanWay};
 use ana_env::time::{self, Instant};
 use ana_wire::Operation;
 use tokio::sync::watch;
 
 use super::FAULTS_MAX;
-use super::effect::{ApiEffect, DiskEffect, Effect, FaultId, Way};
+use super::effect::{ApiEffect, DiskEffect, Effect, FaultId, LinkAction, LinkEffect, Way};
 
 /// The faults of one node. Cloning shares them.
 #[derive(Clone)]
@@ -45,6 +45,8 @@ struct Shared {
 struct Active {
     faults: BTreeMap<FaultId, Fault>,
     last_serial: u64,
+    /// When connections break next, by the serial number of the fault.
+    resets: BTreeMap<u64, Instant>,
 }
 
 /// One fault that is on.
@@ -118,8 +120,16 @@ impl Board {
             serial,
         };
         active.last_serial = active.last_serial.max(serial);
+        if let Some((address, None)) = resets(&fault.effect) {
+            // Done once and over: there is nothing to list, to renew or to stop.
+            let broken = self.shared.plan.reset_connections(address);
+            tracing::warn!(%id, kind, broken, "connections are reset");
+            active.faults.remove(&id);
+            self.apply(&mut active);
+            return Ok(fault);
+        }
         active.faults.insert(id, fault.clone());
-        self.apply(&active);
+        self.apply(&mut active);
         Ok(fault)
     }
 
@@ -146,7 +156,8 @@ impl Board {
     pub async fn keep(self) {
         let mut changes = self.changes();
         loop {
-            let next = self.end_overdue();
+            let next = [self.end_overdue(), self.reset_due()];
+            let next = next.into_iter().flatten().min();
             let changed = changes.changed();
             let woken = match next {
                 Some(until) => time::timeout_at(until, changed).await.is_ok(),
@@ -208,6 +219,38 @@ impl Board {
         active.faults.values().map(|fault| fault.until).min()
     }
 
+    /// Breaks the connections whose time has come, and says when the next ones break.
+    fn reset_due(&self) -> Option<Instant> {
+        let mut active = self.active();
+        let (now, shared) = (time::now(), &self.shared);
+        let Active {
+            faults,
+            resets: due,
+            ..
+        } = &mut *active;
+        for fault in faults.values() {
+            let Some((address, Some(every))) = resets(&fault.effect) else {
+                continue;
+            };
+            let at = due
+                .entry(fault.serial)
+                .or_insert_with(|| now + self.around(every));
+            if *at <= now {
+                let broken = shared.plan.reset_connections(address);
+                tracing::info!(id = %fault.id, broken, "connections are reset");
+                *at = now + self.around(every);
+            }
+        }
+        due.values().min().copied()
+    }
+
+    /// A random time that is `mean` on average, and never nothing.
+    fn around(&self, mean: Duration) -> Duration {
+        let most = u64::try_from(mean.as_millis()).unwrap_or(u64::MAX);
+        let ms = self.shared.rng.next_u64() % most.saturating_mul(2).max(1);
+        Duration::from_millis(ms.max(1))
+    }
+
     fn end(&self, is_over: impl Fn(&Fault) -> bool, why: &str) -> usize {
         let mut active = self.active();
         let before = active.faults.len();
@@ -220,16 +263,16 @@ impl Board {
         });
         let ended = before - active.faults.len();
         if ended > 0 {
-            self.apply(&active);
+            self.apply(&mut active);
         }
         ended
     }
 
     /// Makes the node do what the active faults say, all of them together.
-    fn apply(&self, active: &Active) {
+    fn apply(&self, active: &mut Active) {
         let mut disk = DiskFaults::default();
         let mut offset_ms = 0_i64;
-        let (mut outbound, mut inbound) = (BTreeSet::new(), BTreeSet::new());
+        let mut links = BTreeMap::new();
         let mut disturbs_api = false;
         for fault in active.faults.values() {
             match &fault.effect {
@@ -238,20 +281,17 @@ impl Board {
                 Effect::Disk(DiskEffect::Full) => disk.full = true,
                 Effect::Disk(DiskEffect::FsyncError) => disk.fail_syncs = true,
                 Effect::ClockJump { offset_ms: by } => offset_ms = offset_ms.saturating_add(*by),
-                Effect::Link(link) => {
-                    if matches!(link.way, Way::Out | Way::Both) {
-                        outbound.insert(link.address.clone());
-                    }
-                    if matches!(link.way, Way::In | Way::Both) {
-                        inbound.insert(link.address.clone());
-                    }
-                }
+                Effect::Link(link) => add_link(&mut links, link),
             }
         }
+        let faults = &active.faults;
+        active
+            .resets
+            .retain(|serial, _| faults.values().any(|fault| fault.serial == *serial));
         let shared = &self.shared;
         shared.plan.set_disk(disk);
         shared.plan.set_clock_offset_ms(offset_ms);
-        shared.plan.set_held(outbound, inbound);
+        shared.plan.set_links(&links);
         shared.disturbs_api.store(disturbs_api, Ordering::Release);
         shared
             .changes
@@ -261,6 +301,42 @@ impl Board {
     fn active(&self) -> MutexGuard<'_, Active> {
         let active = self.shared.active.lock();
         active.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The connections that a fault breaks, by the address of their peer, and how often.
+fn resets(effect: &Effect) -> Option<(&str, Option<Duration>)> {
+    match effect {
+        Effect::Link(link) => match link.action {
+            LinkAction::Reset { every } => Some((&link.address, every)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Adds the worst of a fault to what is wrong with a link already.
+fn add_link(links: &mut BTreeMap<(String, PlanWay), LinkFaults>, link: &LinkEffect) {
+    let ways = match link.way {
+        Way::Out => &[PlanWay::Out][..],
+        Way::In => &[PlanWay::In],
+        Way::Both => &[PlanWay::Out, PlanWay::In],
+    };
+    for way in ways {
+        let it = links.entry((link.address.clone(), *way)).or_default();
+        match link.action {
+            LinkAction::Cut => it.held = true,
+            LinkAction::Delay { delay, jitter } => {
+                it.delay = it.delay.max(delay);
+                it.jitter = it.jitter.max(jitter);
+            }
+            LinkAction::Loss { percent } => it.loss_percent = it.loss_percent.max(percent),
+            LinkAction::Thin { bytes_per_second } => {
+                let least = it.bytes_per_second.into_iter().chain([bytes_per_second]);
+                it.bytes_per_second = least.min();
+            }
+            LinkAction::Reset { .. } => {}
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use ana_env::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::board::Fault;
-use super::effect::{ApiAction, ApiEffect, DiskEffect, Effect, FaultId};
+use super::effect::{ApiAction, ApiEffect, DiskEffect, Effect, FaultId, LinkAction, LinkEffect};
 
 /// One fault of one node.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,9 +32,18 @@ pub struct FaultDocument {
     /// Name of the error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// How long requests or the disk are held up, milliseconds.
+    /// How long requests, the disk or the bytes of a link are held up, milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay_ms: Option<u64>,
+    /// How much longer than that at most, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jitter_ms: Option<u64>,
+    /// How many bytes pass in a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes_per_second: Option<u64>,
+    /// How far apart connections break on average, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every_ms: Option<u64>,
     /// At which age subscriptions are dropped, milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after_ms: Option<u64>,
@@ -79,10 +88,7 @@ impl FaultDocument {
             Effect::Disk(DiskEffect::Slow { delay }) => document.delay_ms = Some(ms(*delay)),
             Effect::Disk(DiskEffect::Full | DiskEffect::FsyncError) => {}
             Effect::ClockJump { offset_ms } => document.offset_ms = Some(*offset_ms),
-            Effect::Link(link) => {
-                document.node = Some(link.node.0);
-                document.way = Some(link.way.name().to_owned());
-            }
+            Effect::Link(link) => document.tell_link(link),
         }
         document
     }
@@ -96,6 +102,26 @@ impl FaultDocument {
             ApiAction::Latency { delay } => self.delay_ms = Some(ms(delay)),
             ApiAction::DropSubscription { after } => self.after_ms = Some(ms(after)),
             ApiAction::Throttle | ApiAction::ExpiredIterator | ApiAction::PartialPut => {}
+        }
+    }
+
+    fn tell_link(&mut self, link: &LinkEffect) {
+        self.node = Some(link.node.0);
+        self.way = Some(link.way.name().to_owned());
+        match link.action {
+            LinkAction::Cut => {}
+            LinkAction::Delay { delay, jitter } => {
+                self.delay_ms = Some(ms(delay));
+                self.jitter_ms = Some(ms(jitter)).filter(|jitter| *jitter > 0);
+            }
+            LinkAction::Loss { percent } => self.percent = Some(u64::from(percent)),
+            LinkAction::Thin { bytes_per_second } => {
+                self.bytes_per_second = Some(bytes_per_second.get());
+            }
+            LinkAction::Reset { every } => {
+                self.way = None;
+                self.every_ms = every.map(ms);
+            }
         }
     }
 
@@ -116,6 +142,21 @@ impl FaultDocument {
                 .map(|delay| format!("delay {delay} ms")),
         );
         words.extend(
+            self.jitter_ms
+                .iter()
+                .map(|jitter| format!("and up to {jitter} ms more")),
+        );
+        words.extend(
+            self.bytes_per_second
+                .iter()
+                .map(|rate| format!("{rate} B/s")),
+        );
+        words.extend(
+            self.every_ms
+                .iter()
+                .map(|every| format!("every {every} ms on average")),
+        );
+        words.extend(
             self.after_ms
                 .iter()
                 .map(|after| format!("after {after} ms")),
@@ -125,10 +166,10 @@ impl FaultDocument {
                 .iter()
                 .map(|offset| format!("by {offset} ms")),
         );
-        if let (Some(node), Some(way)) = (self.node, self.way.as_deref()) {
-            words.push(match way {
-                "out" => format!("to node {node}"),
-                "in" => format!("from node {node}"),
+        if let Some(node) = self.node {
+            words.push(match self.way.as_deref() {
+                Some("out") => format!("to node {node}"),
+                Some("in") => format!("from node {node}"),
                 _ => format!("to and from node {node}"),
             });
         }

@@ -2,6 +2,7 @@
 //!
 //! Must stay true: every body is checked before the first is sent, so that a typing error changes nothing anywhere.
 
+use ana_drill::quantity::Rate;
 use bytes::Bytes;
 use futures::future::join_all;
 use http::Method;
@@ -39,7 +40,11 @@ Examples:
   ana fault add disk.slow --delay 200ms --on 'leader of orders/0'
   ana fault add disk.fsync_error --node 2
   ana fault add clock.jump --offset -10m --zone b
-  ana fault add link.cut --from 1 --to 2 --both --for 5s")]
+  ana fault add link.cut --from 1 --to 2 --both --for 5s
+  ana fault add link.delay --delay 50ms --jitter 20ms --on 'link 1 <-> 2'
+  ana fault add link.loss --percent 5 --from 1 --to 2
+  ana fault add link.thin --rate 64KiB/s --on 'link 1 -> 2'
+  ana fault add link.reset --every 2s --on 'link 1 <-> 2'")]
 pub(in crate::commands) struct Add {
     /// What goes wrong.
     #[arg(value_enum, value_name = "KIND")]
@@ -50,15 +55,25 @@ pub(in crate::commands) struct Add {
     /// How long: 200ms, 30s, 5m, 2h. The node ends it by itself.
     #[arg(long = "for", value_name = "TIME", default_value = "30s", value_parser = duration)]
     lease_ms: u64,
-    /// How many requests of a hundred (api.partial_put: entries, api.drop_subscription: sessions); all.
+    /// How many requests of a hundred (api.partial_put: entries, api.drop_subscription: sessions); all. Link.loss:
+    /// how many pieces of what is sent; it has to be said.
     #[arg(long, value_name = "PERCENT")]
     percent: Option<u64>,
     /// The error's name, as InternalFailure (api.error).
     #[arg(long, value_name = "NAME")]
     error: Option<String>,
-    /// How long requests (api.latency), or writes and syncs (disk.slow), are held up.
+    /// How long requests (api.latency), writes and syncs (disk.slow), or bytes (link.delay) are held up.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     delay: Option<u64>,
+    /// How much longer at random (link.delay); not at all.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    jitter: Option<u64>,
+    /// How much passes, as 64KiB/s (link.thin).
+    #[arg(long, value_name = "RATE")]
+    rate: Option<Rate>,
+    /// How far apart connections break on average (link.reset); they break once.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    every: Option<u64>,
     /// How old sessions grow (api.drop_subscription); they are dropped at once.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     after: Option<u64>,
@@ -71,13 +86,13 @@ pub(in crate::commands) struct Add {
     /// At the nodes of this zone.
     #[arg(long, value_name = "ZONE")]
     zone: Option<String>,
-    /// The node whose bytes do not arrive (link.cut).
+    /// The node whose bytes are meant (link.*).
     #[arg(long, value_name = "ID", requires = "to", conflicts_with_all = ["on", "node", "zone"])]
     from: Option<u64>,
-    /// The node where they do not arrive (link.cut).
+    /// The node that they are for (link.*).
     #[arg(long, value_name = "ID", requires = "from")]
     to: Option<u64>,
-    /// Both ways (link.cut).
+    /// Both ways (link.*).
     #[arg(long, requires = "from")]
     both: bool,
     /// The fault's name, to renew or stop it by; one is made up without it.
@@ -168,6 +183,9 @@ impl Add {
             percent: self.percent,
             error: self.error.clone(),
             delay_ms: self.delay,
+            jitter_ms: self.jitter,
+            bytes_per_second: self.rate.map(|rate| rate.0),
+            every_ms: self.every,
             after_ms: self.after,
             offset_ms: self.offset,
             ..FaultDocument::default()
@@ -259,9 +277,11 @@ fn link<'a>(
     let end = |this, other, way: &str| {
         let node = target::node(status, this)?;
         let way = if both { "both" } else { way };
+        // Connections have no way.
+        let breaks = fault.kind == Kind::LinkReset.name();
         let fault = FaultDocument {
             node: Some(other),
-            way: Some(way.to_owned()),
+            way: (!breaks).then(|| way.to_owned()),
             ..fault.clone()
         };
         Ok((node, fault))
@@ -288,6 +308,9 @@ fn explain(wrong: &WrongField) -> CliError {
         "percent" => "--percent",
         "error" => "--error",
         "delay_ms" => "--delay",
+        "jitter_ms" => "--jitter",
+        "bytes_per_second" => "--rate",
+        "every_ms" => "--every",
         "after_ms" => "--after",
         "offset_ms" => "--offset",
         "stream" | "operation" => "--on",
