@@ -14,3 +14,6 @@ pub mod meter;
 pub mod lookout;
 pub mod book;
 pub mod load;
+pub mod hands;
+pub mod store;
+pub mod journal;

@@ -67,12 +67,17 @@ pub struct Refused {
 }
 
 impl Refused {
-    fn without_answer(who: &str, error: &ClientError) -> Refused {
+    /// What never came to a request.
+    pub fn new(what: impl Into<String>) -> Refused {
         Refused {
-            what: format!("{who}: {error}"),
+            what: what.into(),
             field: None,
             status: None,
         }
+    }
+
+    fn without_answer(who: &str, error: &ClientError) -> Refused {
+        Refused::new(format!("{who}: {error}"))
     }
 
     fn read(who: &str, answer: &RawAnswer) -> Refused {
@@ -155,10 +160,11 @@ impl Cluster {
         });
         answers.extend(join_all(asked).await.into_iter().flatten());
         let joined = snapshot::join(answers, supervised);
-        let status = joined.ok_or_else(|| Refused {
-            what: format!("no node of the cluster at {} answers", self.endpoint),
-            field: None,
-            status: None,
+        let status = joined.ok_or_else(|| {
+            Refused::new(format!(
+                "no node of the cluster at {} answers",
+                self.endpoint
+            ))
         })?;
         Ok(Snapshot { status, census })
     }
@@ -179,10 +185,8 @@ impl Cluster {
             "http"
         };
         let endpoint = format!("{scheme}://{address}").parse();
-        let endpoint = endpoint.map_err(|error| Refused {
-            what: format!("the address {address} cannot be used: {error}"),
-            field: None,
-            status: None,
+        let endpoint = endpoint.map_err(|error| {
+            Refused::new(format!("the address {address} cannot be used: {error}"))
         })?;
         Ok(Client::new(self.env.clone(), endpoint, self.access.clone()))
     }

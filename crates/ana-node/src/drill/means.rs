@@ -29,7 +29,7 @@ use serde_json::Value;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Means {
     /// Faults that nodes hold on a lease, switched on and off in stages.
-    Leases(Vec<Stage>),
+    Leases(Leases),
     /// Orders to the supervisor: one at the beginning, one at the end.
     Process(Process),
     /// Leaders are moved out of zones and kept out.
@@ -58,6 +58,15 @@ pub enum Means {
         /// The time between two of them.
         pause: Span,
     },
+}
+
+/// Faults that nodes hold on a lease.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Leases {
+    /// In stages.
+    pub stages: Vec<Stage>,
+    /// Nodes that are started at the end, because the fault makes them end.
+    pub start_after: BTreeSet<NodeId>,
 }
 
 /// A part of a fault with its own beginning and end, counted from the moment the fault fires.
@@ -216,11 +225,18 @@ pub fn means(
 
 /// One stage from beginning to end.
 fn whole(lasts: Span, faults: Vec<Leased>) -> Means {
-    Means::Leases(vec![Stage {
+    staged(vec![Stage {
         from: Span::ZERO,
         until: lasts,
         faults,
     }])
+}
+
+fn staged(stages: Vec<Stage>) -> Means {
+    Means::Leases(Leases {
+        stages,
+        start_after: BTreeSet::new(),
+    })
 }
 
 fn zone(

@@ -3,7 +3,8 @@
 //! Must stay true:
 //! - member names are part of the interface: members are added, never renamed;
 //! - moments (`.._at_ms`, `at_ms`) are milliseconds from the moment the drill's clock started, which is when the
-//!   first fault could fire; what was seen before it, while the steady state was watched, is negative;
+//!   first fault could fire; what was seen before it, while the steady state was watched, is negative (and in the file of
+//!   events counted from when the start was expected, since it is not known yet);
 //! - what was not measured is absent, never zero; a check that saw no data is `not_exercised`, never `held`.
 
 mod broken;
@@ -13,6 +14,7 @@ mod fault;
 mod load;
 mod traffic;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -62,6 +64,9 @@ pub struct Record {
     /// The replicas of the drill's streams, compared; absent when it did not come to that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<Compared>,
+    /// What the checker looked at and found, anomaly by anomaly; empty when it did not come to that.
+    #[serde(default)]
+    pub anomalies: Vec<AnomalyRow>,
     /// One row per fault, in the order in which they fire.
     pub faults: Vec<FaultRow>,
     /// What was expected, in the order of the file.
@@ -85,6 +90,21 @@ pub struct Record {
     pub notes: Vec<String>,
     /// The command that repeats the run.
     pub again: String,
+}
+
+/// One promise of the log, as the checker judged it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnomalyRow {
+    /// `A1` to `A20`.
+    pub id: String,
+    /// The promise.
+    pub promise: String,
+    /// Facts that were looked at; none is "not exercised".
+    pub looked_at: u64,
+    /// How often it was broken.
+    pub found: u64,
+    /// What was found, a few of them.
+    pub findings: Vec<String>,
 }
 
 /// How a run ended.
@@ -198,6 +218,13 @@ pub enum What {
     StopAsked {
         /// How: `ana drill stop`, Ctrl-C.
         how: String,
+    },
+    /// Figures, once a second: in the file of events alone, for whoever watches.
+    Figures {
+        /// Records acknowledged so far.
+        acked: u64,
+        /// The newest measurement of each metric, by its name in a drill file.
+        values: BTreeMap<String, u64>,
     },
     /// A word for people.
     Note {

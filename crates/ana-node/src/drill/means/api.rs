@@ -7,7 +7,7 @@ use ana_drill::quantity::{Percent, Span};
 use ana_drill::{Pick, Target};
 use serde_json::{Map, Value, json};
 
-use super::{Leased, Means, Needs, Stage, Unable, ms, not_offered, whole, whole_percent};
+use super::{Leased, Means, Needs, Stage, Unable, ms, not_offered, staged, whole, whole_percent};
 
 /// How long something that is done once is held, so that every session that is there meets it.
 const ONCE: Span = Span::from_millis(500);
@@ -56,7 +56,7 @@ pub(super) fn means(action: ApiAction, lasts: Span, pick: &Pick) -> Result<Means
         ..
     } = pick
     else {
-        return Ok(Means::Leases(Vec::new()));
+        return Ok(staged(Vec::new()));
     };
     let kind = kind(action)?;
     let operations: BTreeSet<Option<&str>> = if operations.is_empty() {
@@ -81,7 +81,7 @@ pub(super) fn means(action: ApiAction, lasts: Span, pick: &Pick) -> Result<Means
         }
     }
     if action == ApiAction::DropSubscriptions {
-        return Ok(Means::Leases(vec![Stage {
+        return Ok(staged(vec![Stage {
             from: Span::ZERO,
             until: ONCE,
             faults,

@@ -10,7 +10,7 @@ use ana_drill::{Pick, Topology};
 use ana_types::NodeId;
 use serde_json::{Map, Value, json};
 
-use super::{Leased, Means, Needs, Stage, Unable, ms, whole_percent};
+use super::{Leased, Means, Needs, Stage, Unable, ms, staged, whole_percent};
 
 pub(super) const CUT: &str = "link.cut";
 pub(super) const DELAY: &str = "link.delay";
@@ -139,7 +139,7 @@ pub(super) fn swizzle(
             faults: leases(LinkAction::Drop, &around(&[alone], topology))?,
         });
     }
-    Ok(Means::Leases(stages))
+    Ok(staged(stages))
 }
 
 fn shuffled(mut left: Vec<NodeId>, chance: &mut Chance) -> Vec<NodeId> {

@@ -46,7 +46,11 @@ pub(super) fn disk(action: DiskAction, lasts: Span, pick: &Pick) -> Result<Means
             back: Some("start"),
         }));
     }
-    Ok(whole(lasts, on_each(pick, &body(action)?)))
+    let mut means = whole(lasts, on_each(pick, &body(action)?));
+    if let (DiskAction::FsyncError { .. }, Means::Leases(leases)) = (action, &mut means) {
+        leases.start_after = pick.nodes();
+    }
+    Ok(means)
 }
 
 pub(super) fn clock(action: ClockAction, pick: &Pick) -> Vec<Leased> {

@@ -54,7 +54,7 @@ fn needed(lines: &str) -> Result<Needs, Unable> {
 
 /// Every body as a node reads it; who holds it and its kind.
 fn read_by_nodes(means: &Means) -> Vec<(Option<u64>, String)> {
-    let Means::Leases(stages) = means else {
+    let Means::Leases(Leases { stages, .. }) = means else {
         panic!("leases: {means:?}");
     };
     let others: OtherNodes = (1..=6)
@@ -138,7 +138,7 @@ fn what_nodes_are_asked_they_take() {
 fn a_one_way_cut_is_held_at_both_ends_and_has_one_way() {
     let means =
         carried_out("do = \"link.oneway_drop\"\non = \"link others -> node 1\"\nfor = \"5s\"");
-    let Ok(Means::Leases(stages)) = means else {
+    let Ok(Means::Leases(Leases { stages, .. })) = means else {
         panic!("leases: {means:?}");
     };
     let ways: Vec<(u64, u64, &str)> = stages[0]
@@ -163,7 +163,7 @@ fn an_isolated_zone_keeps_its_inner_links() {
     let held = read_by_nodes(&means);
     // Two nodes inside hold four wires each, four outside hold two each.
     assert_eq!(held.len(), 16);
-    let Means::Leases(stages) = means else {
+    let Means::Leases(Leases { stages, .. }) = means else {
         panic!("leases");
     };
     for fault in &stages[0].faults {
@@ -179,7 +179,7 @@ fn an_isolated_zone_keeps_its_inner_links() {
 fn a_swizzle_has_two_orders_of_the_seed_and_ends_in_time() {
     let lines =
         "do = \"link.swizzle\"\non = \"all nodes in zone a\"\nevery = \"3s\"\nfor = \"20s\"";
-    let Ok(Means::Leases(stages)) = carried_out(lines) else {
+    let Ok(Means::Leases(Leases { stages, .. })) = carried_out(lines) else {
         panic!("leases");
     };
     let times: Vec<(Span, Span)> = stages
@@ -194,11 +194,11 @@ fn a_swizzle_has_two_orders_of_the_seed_and_ends_in_time() {
     assert_eq!(ends, [secs(17), secs(20)]);
     assert_eq!(
         carried_out(lines).expect("again"),
-        Means::Leases(stages),
+        staged(stages),
         "the seed decides"
     );
     // Too many nodes for the time: they follow each other faster.
-    let Ok(Means::Leases(stages)) =
+    let Ok(Means::Leases(Leases { stages, .. })) =
         carried_out("do = \"link.swizzle\"\non = \"all nodes\"\nevery = \"3s\"\nfor = \"6s\"")
     else {
         panic!("leases");
