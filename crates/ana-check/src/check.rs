@@ -19,3 +19,5 @@ pub fn check(history: &History) -> Verdict {
 
 #[cfg(test)]
 mod check_test;
+#[cfg(test)]
+mod cases_test;

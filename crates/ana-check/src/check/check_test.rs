@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::breakages::{Breakage, OF_RECORDS, OF_THE_CLUSTER};
+use crate::breakages::{Breakage, all};
 use crate::fixture::Service;
 use crate::{Anomaly, History, Verdict, check};
 
@@ -44,10 +44,6 @@ fn is_as_expected(breakage: &Breakage, verdict: &Verdict) -> bool {
     let broken = broken(verdict);
     let expected = |it: &Anomaly| breakage.found.contains(it) || breakage.also.contains(it);
     breakage.found.iter().all(|it| broken.contains(it)) && broken.iter().all(expected)
-}
-
-fn all() -> impl Iterator<Item = &'static Breakage> {
-    OF_RECORDS.iter().chain(OF_THE_CLUSTER)
 }
 
 #[test]
