@@ -62,3 +62,6 @@ pub(super) fn judge(index: &Index<'_>, judgement: &mut Judgement, work: &mut Wor
         }
     }
 }
+
+#[cfg(test)]
+mod control_order_test;

@@ -3,9 +3,8 @@
 use ana_types::{HashKey, HashRange};
 
 use crate::history::{
-    Asked, At, Batch, Chain, Control, ControlAnswer, ControlCall, Existence, History, Leadership,
-    Listing, Put, ReplicaDigest, Retention, Rules, Seen, Served, Shard, ShardSeen, Start, Subject,
-    Value, Way,
+    Asked, At, Batch, Chain, Existence, History, Leadership, Listing, Put, ReplicaDigest,
+    Retention, Rules, Seen, Served, Shard, ShardSeen, Start, Subject, Value, Way,
 };
 use crate::{Anomaly, Judgement, Sequence, Verdict, check};
 
@@ -253,6 +252,57 @@ fn the_order_of_sending_is_that_of_numbers_only_where_there_is_one() {
 }
 
 #[test]
+fn counters_of_a_key_are_in_order_where_its_client_waits() {
+    for keys_in_order in [false, true] {
+        let mut small = Small::new();
+        small.history.rules.keys_in_order = keys_in_order;
+        // Nothing is known of when they were put.
+        for (counter, sequence) in [(1, 20), (2, 10)] {
+            let value = small.value(counter);
+            let key = small.history.key("k");
+            let put = Put::new(value, key, At::default());
+            let put = put.acknowledged(small.a, Sequence::from(sequence), 0);
+            small.history.put(put);
+        }
+        assert_eq!(!small.broken().is_empty(), keys_in_order);
+    }
+}
+
+#[test]
+fn an_acknowledgement_names_a_place() {
+    let mut small = Small::new();
+    let put = small
+        .unanswered(1, 1)
+        .acknowledged(small.a, Sequence::read("none"), 2000);
+    small.history.put(put);
+    assert_eq!(small.broken(), [Anomaly::Sentinel]);
+}
+
+#[test]
+fn two_records_of_the_last_read_have_two_numbers() {
+    let mut small = Small::new();
+    for counter in [1, 2] {
+        let put = small.unanswered(counter, 1);
+        small.history.put(put);
+    }
+    small.finally(small.a, 100, &[(1, 10), (2, 10)], true);
+    assert_eq!(small.broken(), [Anomaly::SequenceReuse]);
+}
+
+#[test]
+fn a_refused_entry_is_not_read() {
+    for (in_batch, found) in [(true, Anomaly::RecordResult), (false, Anomaly::Phantom)] {
+        let mut small = Small::new();
+        let put = small.unanswered(1, 1).refused(2000);
+        small
+            .history
+            .put(if in_batch { put.in_batch() } else { put });
+        small.read(small.a, Start::TrimHorizon, 10, &[(1, 10)], false);
+        assert_eq!(small.broken(), [found]);
+    }
+}
+
+#[test]
 fn the_tip_may_lack_what_has_expired() {
     for (lives, is_stale) in [(20, false), (2000, true)] {
         let mut small = Small::new();
@@ -355,31 +405,21 @@ fn split() -> (Small, Shard, Shard) {
 }
 
 #[test]
-fn parents_come_before_children_and_closed_shards_take_nothing() {
-    let cases: [(&str, [(bool, u64, u64); 2], bool); 4] = [
-        ("in order", [(true, 10, 20), (false, 20, 60)], false),
-        (
-            "a child's number is not greater",
-            [(true, 30, 20), (false, 20, 60)],
-            true,
-        ),
-        (
-            "closed before it acknowledged",
-            [(true, 10, 70), (false, 20, 60)],
-            true,
-        ),
+fn parents_come_before_children() {
+    // Numbers and sending times of a put to the parent and of one to a child.
+    for (name, parent, child, is_broken) in [
+        ("in order", (10, 20), (20, 60), false),
+        ("a child's number is not greater", (30, 20), (20, 60), true),
         (
             "sent after a child had acknowledged",
-            [(true, 10, 30), (false, 20, 20)],
+            (10, 30),
+            (20, 20),
             true,
         ),
-    ];
-    for (name, puts, is_broken) in cases {
+    ] {
         let (mut small, b, _) = split();
-        for ((in_parent, sequence, sent), counter) in puts.into_iter().zip(1..) {
-            let shard = if in_parent { small.a } else { b };
-            small.ok_in(shard, counter, sequence, sent);
-        }
+        small.ok(1, parent.0, parent.1);
+        small.ok_in(b, 2, child.0, child.1);
         let expected: &[Anomaly] = if is_broken {
             &[Anomaly::ReshardOrder]
         } else {
@@ -387,6 +427,27 @@ fn parents_come_before_children_and_closed_shards_take_nothing() {
         };
         assert_eq!(small.broken(), expected, "{name}");
     }
+}
+
+#[test]
+fn a_closed_shard_takes_nothing_and_stays_closed() {
+    for (sent, is_broken) in [(50, false), (52, true)] {
+        let (mut small, ..) = split();
+        small.ok(1, 10, sent);
+        assert_eq!(!small.broken().is_empty(), is_broken, "sent at {sent}");
+    }
+    let lag_ms = Rules::default().metadata_lag_ms;
+    for (listed, is_broken) in [(40 + lag_ms, false), (60 + lag_ms, true)] {
+        let (mut small, ..) = split();
+        let a = small.a;
+        small.list(listed, &[(a, &[], true, 0, u128::MAX)]);
+        assert_eq!(!small.broken().is_empty(), is_broken, "listed at {listed}");
+    }
+    // The child is closed already, the parent not yet.
+    let mut small = Small::new();
+    let (a, b) = (small.a, small.history.shard("b"));
+    small.list(50, &[(a, &[], true, 0, u128::MAX), (b, &[a], false, 0, 99)]);
+    assert_eq!(small.broken(), [Anomaly::ReshardOrder]);
 }
 
 #[test]
@@ -476,172 +537,6 @@ fn what_was_made_again_has_not_come_back() {
             "{made_again} {there_at}"
         );
     }
-}
-
-fn control(
-    call: ControlCall,
-    answer: ControlAnswer,
-    from: u64,
-    upto: u64,
-) -> (ControlCall, ControlAnswer, Asked) {
-    let when = Asked {
-        asked_us: at(from).us,
-        answered_us: at(upto).us,
-    };
-    (call, answer, when)
-}
-
-fn judged(operations: Vec<(ControlCall, ControlAnswer, Asked)>, steps_max: u64) -> Judgement {
-    let mut small = Small::new();
-    small.history.rules.metadata_lag_ms = 0;
-    small.history.rules.control_steps_max = steps_max;
-    for (call, answer, when) in operations {
-        let client = small.history.client("admin");
-        small.history.control(Control {
-            stream: "s".to_owned(),
-            client,
-            call,
-            answer,
-            when,
-        });
-    }
-    check(&small.history).of(Anomaly::ControlOrder).clone()
-}
-
-#[test]
-fn an_order_of_operations_is_found_where_there_is_one() {
-    use ControlAnswer::{InUse, NotFound, Ok, Open, Unknown};
-    let create = || ControlCall::Create { shards: 2 };
-    let split = |shard| ControlCall::Split { shard };
-    let cases = [
-        (
-            "made",
-            vec![
-                control(create(), Ok, 1, 2),
-                control(ControlCall::List, Open(vec![0, 1]), 3, 4),
-            ],
-            true,
-        ),
-        (
-            "made twice",
-            vec![control(create(), Ok, 1, 2), control(create(), Ok, 3, 4)],
-            false,
-        ),
-        (
-            "one of two at once",
-            vec![control(create(), Ok, 1, 9), control(create(), InUse, 1, 9)],
-            true,
-        ),
-        (
-            "in use before it was made",
-            vec![control(create(), InUse, 1, 2), control(create(), Ok, 3, 4)],
-            false,
-        ),
-        (
-            "no answer, and done",
-            vec![
-                control(create(), Unknown, 1, 2),
-                control(create(), InUse, 3, 4),
-            ],
-            true,
-        ),
-        (
-            "no answer, and not done",
-            vec![
-                control(create(), Unknown, 1, 2),
-                control(ControlCall::List, NotFound, 3, 4),
-            ],
-            true,
-        ),
-        (
-            "done, and undone by itself",
-            vec![
-                control(create(), Unknown, 1, 2),
-                control(ControlCall::List, Open(vec![0, 1]), 3, 4),
-                control(ControlCall::List, NotFound, 5, 6),
-            ],
-            false,
-        ),
-        (
-            "split, seen before and after",
-            vec![
-                control(create(), Ok, 1, 2),
-                control(split(0), Ok, 3, 4),
-                control(ControlCall::List, Open(vec![1, 0]), 5, 6),
-                control(split(1), InUse, 7, 8),
-                control(ControlCall::List, Open(vec![1, 2, 3]), 9, 10),
-                control(
-                    ControlCall::Merge {
-                        shard: 1,
-                        adjacent: 2,
-                    },
-                    Ok,
-                    11,
-                    12,
-                ),
-                control(ControlCall::List, Open(vec![3, 4]), 13, 14),
-            ],
-            true,
-        ),
-        (
-            "split, and back",
-            vec![
-                control(create(), Ok, 1, 2),
-                control(split(0), Ok, 3, 4),
-                control(ControlCall::List, Open(vec![1, 2, 3]), 5, 6),
-                control(ControlCall::List, Open(vec![0, 1]), 7, 8),
-            ],
-            false,
-        ),
-        (
-            "a merge of a shard that is closed",
-            vec![
-                control(create(), Ok, 1, 2),
-                control(split(0), Ok, 3, 4),
-                control(
-                    ControlCall::Merge {
-                        shard: 0,
-                        adjacent: 1,
-                    },
-                    Ok,
-                    5,
-                    6,
-                ),
-            ],
-            false,
-        ),
-        (
-            "deleted, gone, made again",
-            vec![
-                control(create(), Ok, 1, 2),
-                control(ControlCall::Delete, Ok, 3, 4),
-                control(ControlCall::List, NotFound, 5, 6),
-                control(ControlCall::Delete, NotFound, 7, 8),
-                control(create(), Ok, 9, 10),
-            ],
-            true,
-        ),
-    ];
-    for (name, operations, is_good) in cases {
-        let judgement = judged(operations, 10_000);
-        assert_eq!(judgement.found == 0, is_good, "{name}: {judgement}");
-        assert!(
-            judgement.is_exercised() && judgement.undecided.is_none(),
-            "{name}"
-        );
-    }
-}
-
-#[test]
-fn a_search_that_gives_up_says_so() {
-    let impossible = vec![
-        control(ControlCall::Create { shards: 1 }, ControlAnswer::Ok, 1, 2),
-        control(ControlCall::List, ControlAnswer::NotFound, 3, 4),
-    ];
-    let judgement = judged(impossible.clone(), 3);
-    assert!(judgement.found == 0 && !judgement.is_exercised());
-    assert!(judgement.undecided.is_some(), "{judgement}");
-    assert_eq!(judged(impossible, 1000).found, 1);
 }
 
 #[test]
