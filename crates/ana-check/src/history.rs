@@ -163,6 +163,7 @@ pub struct History {
     pub(crate) chains: Vec<Chain>,
     pub(crate) iterators: Vec<IteratorUse>,
     pub(crate) finals: BTreeMap<Shard, FinalRead>,
+    pub(crate) read_everything: Option<At>,
     pub(crate) listings: Vec<Listing>,
     pub(crate) replicas: Vec<ReplicaDigest>,
     pub(crate) prefixes: Vec<ReplicaDigest>,
@@ -281,6 +282,12 @@ impl History {
     /// one.
     pub fn final_read(&mut self, shard: Shard) -> &mut FinalRead {
         self.finals.entry(shard).or_default()
+    }
+
+    /// The last listing was read wholly: a shard without a final read holds nothing any more. `began` is when the last
+    /// reads began.
+    pub fn everything_was_read(&mut self, began: At) {
+        self.read_everything = Some(began);
     }
 
     /// The final reads so far.

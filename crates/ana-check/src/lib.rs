@@ -19,6 +19,10 @@ pub mod check;
 mod work;
 mod index;
 mod anomalies;
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod breakages;
 
 pub use check::check;
 pub use history::{At, Client, History, Key, Node, Producer, Seen, Shard, Value};
