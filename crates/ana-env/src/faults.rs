@@ -16,7 +16,7 @@ pub use clock::FaultClock;
 pub use disk::FaultDisk;
 pub use link::{LinkFaults, Way};
 pub use net::FaultNet;
-pub use plan::{DiskFaults, FaultPlan};
+pub use plan::{ClockFaults, DiskFaults, Drift, FaultPlan};
 
 use crate::env::Env;
 
@@ -24,7 +24,11 @@ use crate::env::Env;
 pub fn wrap(env: &Env, plan: &FaultPlan) -> Env {
     Env {
         clock: Arc::new(FaultClock::new(Arc::clone(&env.clock), plan.clone())),
-        disk: Arc::new(FaultDisk::new(Arc::clone(&env.disk), plan.clone())),
+        disk: Arc::new(FaultDisk::new(
+            Arc::clone(&env.disk),
+            plan.clone(),
+            Arc::clone(&env.rng),
+        )),
         net: Arc::new(FaultNet::new(
             Arc::clone(&env.net),
             plan.clone(),

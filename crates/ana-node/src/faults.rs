@@ -38,6 +38,8 @@ pub const ID_CHARS_MAX: usize = 64;
 pub const API_DELAY_MS_MAX: u64 = 60_000;
 /// How long a write or sync may be held up, milliseconds.
 pub const DISK_DELAY_MS_MAX: u64 = 10_000;
+/// How fast the time of day may run wrong either way, parts per million: half as fast, or half as fast again.
+pub const DRIFT_PPM_MAX: u64 = 500_000;
 /// How late bytes of a link may be, and how much later at random, milliseconds.
 pub const LINK_DELAY_MS_MAX: u64 = 10_000;
 /// How many bytes a second a thin link may let pass: more than any network here has.

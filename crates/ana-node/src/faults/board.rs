@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ana_env::Rng;
-use ana_env::faults::{DiskFaults, FaultPlan, LinkFaults, Way as PlanWay};
+use ana_env::faults::{ClockFaults, DiskFaults, Drift, FaultPlan, LinkFaults, Way as PlanWay};
 use ana_env::time::{self, Instant};
 use ana_wire::Operation;
 use tokio::sync::watch;
@@ -56,6 +56,8 @@ pub struct Fault {
     pub id: FaultId,
     /// What it does.
     pub effect: Effect,
+    /// When it began.
+    pub since: Instant,
     /// When it ends.
     pub until: Instant,
     /// Tells it from another fault that had the same name before.
@@ -107,6 +109,8 @@ impl Board {
         // A renewal goes on with what it has drawn for those it holds already.
         let renewed = before.filter(|before| before.effect == effect);
         let serial = renewed.map_or(active.last_serial + 1, |before| before.serial);
+        let now = time::now();
+        let since = renewed.map_or(now, |before| before.since);
         let kind = effect.kind().name();
         if renewed.is_some() {
             tracing::info!(%id, kind, ?lease, "a fault is renewed");
@@ -116,7 +120,8 @@ impl Board {
         let fault = Fault {
             id: id.clone(),
             effect,
-            until: time::now() + lease,
+            since,
+            until: now + lease,
             serial,
         };
         active.last_serial = active.last_serial.max(serial);
@@ -194,6 +199,12 @@ impl Board {
         self.shared.rng.next_u64() % 100 < u64::from(percent)
     }
 
+    /// A random time up to `most`.
+    pub(super) fn up_to(&self, most: Duration) -> Duration {
+        let most = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
+        Duration::from_millis(self.shared.rng.next_u64() % most.saturating_add(1))
+    }
+
     /// Waits for `delay`, or until the fault is over.
     pub(super) async fn hold_up(&self, serial: u64, delay: Duration) {
         let until = time::now() + delay;
@@ -246,9 +257,7 @@ impl Board {
 
     /// A random time that is `mean` on average, and never nothing.
     fn around(&self, mean: Duration) -> Duration {
-        let most = u64::try_from(mean.as_millis()).unwrap_or(u64::MAX);
-        let ms = self.shared.rng.next_u64() % most.saturating_mul(2).max(1);
-        Duration::from_millis(ms.max(1))
+        self.up_to(mean * 2).max(Duration::from_millis(1))
     }
 
     fn end(&self, is_over: impl Fn(&Fault) -> bool, why: &str) -> usize {
@@ -271,16 +280,20 @@ impl Board {
     /// Makes the node do what the active faults say, all of them together.
     fn apply(&self, active: &mut Active) {
         let mut disk = DiskFaults::default();
-        let mut offset_ms = 0_i64;
+        let mut clock = ClockFaults::default();
         let mut links = BTreeMap::new();
         let mut disturbs_api = false;
         for fault in active.faults.values() {
             match &fault.effect {
                 Effect::Api(_) => disturbs_api = true,
-                Effect::Disk(DiskEffect::Slow { delay }) => disk.delay = disk.delay.max(*delay),
-                Effect::Disk(DiskEffect::Full) => disk.full = true,
-                Effect::Disk(DiskEffect::FsyncError) => disk.fail_syncs = true,
-                Effect::ClockJump { offset_ms: by } => offset_ms = offset_ms.saturating_add(*by),
+                Effect::Disk(effect) => add_disk(&mut disk, effect),
+                Effect::ClockJump { offset_ms } => {
+                    clock.offset_ms = clock.offset_ms.saturating_add(*offset_ms);
+                }
+                Effect::ClockDrift { ppm } => clock.drifts.push(Drift {
+                    since: fault.since,
+                    ppm: *ppm,
+                }),
                 Effect::Link(link) => add_link(&mut links, link),
             }
         }
@@ -290,7 +303,7 @@ impl Board {
             .retain(|serial, _| faults.values().any(|fault| fault.serial == *serial));
         let shared = &self.shared;
         shared.plan.set_disk(disk);
-        shared.plan.set_clock_offset_ms(offset_ms);
+        shared.plan.set_clock(clock);
         shared.plan.set_links(&links);
         shared.disturbs_api.store(disturbs_api, Ordering::Release);
         shared
@@ -312,6 +325,21 @@ fn resets(effect: &Effect) -> Option<(&str, Option<Duration>)> {
             _ => None,
         },
         _ => None,
+    }
+}
+
+/// Adds the worst of a fault to what is wrong with the disk already.
+fn add_disk(disk: &mut DiskFaults, effect: &DiskEffect) {
+    match *effect {
+        DiskEffect::Slow { write, fsync, read } => {
+            disk.write_delay = disk.write_delay.max(write);
+            disk.sync_delay = disk.sync_delay.max(fsync);
+            disk.read_delay = disk.read_delay.max(read);
+        }
+        DiskEffect::Full => disk.full = true,
+        DiskEffect::FsyncError { percent } => {
+            disk.fail_syncs_percent = disk.fail_syncs_percent.max(percent);
+        }
     }
 }
 

@@ -49,6 +49,11 @@ pub enum Effect {
         /// Never 0.
         offset_ms: i64,
     },
+    /// The time of day runs wrong.
+    ClockDrift {
+        /// Microseconds gained in each second, lost with a minus; never 0.
+        ppm: i32,
+    },
     /// Something of the bytes between this node and another.
     Link(LinkEffect),
 }
@@ -77,6 +82,8 @@ pub enum ApiAction {
     Latency {
         /// For how long.
         delay: Duration,
+        /// By a random time up to this on top.
+        jitter: Duration,
     },
     /// Its iterator is called expired.
     ExpiredIterator,
@@ -94,13 +101,20 @@ pub enum ApiAction {
 pub enum DiskEffect {
     /// It is slow.
     Slow {
-        /// Each write and each sync takes so much longer.
-        delay: Duration,
+        /// Each write takes so much longer.
+        write: Duration,
+        /// Each sync takes so much longer.
+        fsync: Duration,
+        /// Each read takes so much longer.
+        read: Duration,
     },
     /// It has no room.
     Full,
     /// It cannot sync.
-    FsyncError,
+    FsyncError {
+        /// How often of a hundred times, 1 to 100.
+        percent: u8,
+    },
 }
 
 /// What is wrong with the bytes between this node and another.
@@ -184,8 +198,9 @@ impl Effect {
             },
             Effect::Disk(DiskEffect::Slow { .. }) => Kind::DiskSlow,
             Effect::Disk(DiskEffect::Full) => Kind::DiskFull,
-            Effect::Disk(DiskEffect::FsyncError) => Kind::DiskFsyncError,
+            Effect::Disk(DiskEffect::FsyncError { .. }) => Kind::DiskFsyncError,
             Effect::ClockJump { .. } => Kind::ClockJump,
+            Effect::ClockDrift { .. } => Kind::ClockDrift,
             Effect::Link(link) => match link.action {
                 LinkAction::Cut => Kind::LinkCut,
                 LinkAction::Delay { .. } => Kind::LinkDelay,
@@ -271,6 +286,7 @@ mod tests {
         use Operation as O;
         let latency = ApiAction::Latency {
             delay: Duration::from_secs(1),
+            jitter: Duration::ZERO,
         };
         let cases = [
             (ApiAction::Throttle, None, O::PutRecord, true),

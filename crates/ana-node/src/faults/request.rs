@@ -17,8 +17,8 @@ use super::effect::{
     ApiAction, ApiEffect, DiskEffect, Effect, FaultId, Kind, LinkAction, LinkEffect, Way,
 };
 use super::{
-    API_DELAY_MS_MAX, DISK_DELAY_MS_MAX, ID_CHARS_MAX, LEASE_MS_MAX, LINK_DELAY_MS_MAX,
-    LINK_RATE_MAX, OFFSET_MS_MAX, RESET_EVERY_MS_MIN, SESSION_MS_MAX,
+    API_DELAY_MS_MAX, DISK_DELAY_MS_MAX, DRIFT_PPM_MAX, ID_CHARS_MAX, LEASE_MS_MAX,
+    LINK_DELAY_MS_MAX, LINK_RATE_MAX, OFFSET_MS_MAX, RESET_EVERY_MS_MIN, SESSION_MS_MAX,
 };
 
 /// The other nodes and where this node dials them.
@@ -72,13 +72,16 @@ pub fn read_fault(body: &[u8], others: &OtherNodes) -> Result<FaultRequest, Wron
     let kind = fields.kind()?;
     let lease = fields.needed_ms("lease_ms", 1..=LEASE_MS_MAX)?;
     let effect = match kind {
-        Kind::DiskSlow => Effect::Disk(DiskEffect::Slow {
-            delay: fields.needed_ms("delay_ms", 1..=DISK_DELAY_MS_MAX)?,
-        }),
+        Kind::DiskSlow => Effect::Disk(fields.slow_disk()?),
         Kind::DiskFull => Effect::Disk(DiskEffect::Full),
-        Kind::DiskFsyncError => Effect::Disk(DiskEffect::FsyncError),
+        Kind::DiskFsyncError => Effect::Disk(DiskEffect::FsyncError {
+            percent: fields.percent()?.unwrap_or(100),
+        }),
         Kind::ClockJump => Effect::ClockJump {
             offset_ms: fields.offset()?,
+        },
+        Kind::ClockDrift => Effect::ClockDrift {
+            ppm: fields.drift()?,
         },
         Kind::LinkCut | Kind::LinkDelay | Kind::LinkLoss | Kind::LinkThin | Kind::LinkReset => {
             Effect::Link(fields.link(kind, others)?)
@@ -92,7 +95,9 @@ pub fn read_fault(body: &[u8], others: &OtherNodes) -> Result<FaultRequest, Wron
         }
         Kind::ApiLatency => {
             let delay = fields.needed_ms("delay_ms", 1..=API_DELAY_MS_MAX)?;
-            fields.api(kind, ApiAction::Latency { delay })?
+            let jitter = fields.ms("jitter_ms", 1..=API_DELAY_MS_MAX)?;
+            let jitter = jitter.unwrap_or_default();
+            fields.api(kind, ApiAction::Latency { delay, jitter })?
         }
         Kind::ApiDropSubscription => {
             let after = fields.ms("after_ms", 0..=SESSION_MS_MAX)?;
@@ -234,6 +239,47 @@ impl<'a> Fields<'a> {
         })
     }
 
+    fn drift(&mut self) -> Result<i32, WrongField> {
+        let ppm = self.take("drift_ppm").and_then(Value::as_i64);
+        let possible = |ppm: &i64| *ppm != 0 && ppm.unsigned_abs() <= DRIFT_PPM_MAX;
+        let ppm = ppm.filter(possible).and_then(|ppm| i32::try_from(ppm).ok());
+        ppm.ok_or_else(|| {
+            let problem = format!(
+                "has to be a whole number of parts per million, not 0, at most {DRIFT_PPM_MAX} either way"
+            );
+            wrong("drift_ppm", problem)
+        })
+    }
+
+    fn percent(&mut self) -> Result<Option<u8>, WrongField> {
+        let percent = self.number("percent", 1..=100)?;
+        Ok(percent.and_then(|percent| u8::try_from(percent).ok()))
+    }
+
+    /// One time for writes and syncs, or a time for each of writes, syncs and reads that is to be slow.
+    fn slow_disk(&mut self) -> Result<DiskEffect, WrongField> {
+        if let Some(delay) = self.ms("delay_ms", 1..=DISK_DELAY_MS_MAX)? {
+            return Ok(DiskEffect::Slow {
+                write: delay,
+                fsync: delay,
+                read: Duration::ZERO,
+            });
+        }
+        let mut some = |name| self.ms(name, 1..=DISK_DELAY_MS_MAX);
+        let (write, fsync, read) = (some("write_ms")?, some("fsync_ms")?, some("read_ms")?);
+        if write.or(fsync).or(read).is_none() {
+            let problem = format!(
+                "is missing: milliseconds, 1 to {DISK_DELAY_MS_MAX}; or some of write_ms, fsync_ms, read_ms"
+            );
+            return Err(wrong("delay_ms", problem));
+        }
+        Ok(DiskEffect::Slow {
+            write: write.unwrap_or_default(),
+            fsync: fsync.unwrap_or_default(),
+            read: read.unwrap_or_default(),
+        })
+    }
+
     fn link(&mut self, kind: Kind, others: &OtherNodes) -> Result<LinkEffect, WrongField> {
         let action = self.link_action(kind)?;
         let node = self.number("node", 0..=u64::MAX)?.map(NodeId);
@@ -299,12 +345,12 @@ impl<'a> Fields<'a> {
     fn api(&mut self, kind: Kind, action: ApiAction) -> Result<Effect, WrongField> {
         let stream = self.text("stream")?.map(StreamName::new).transpose();
         let stream = stream.map_err(|error| wrong("stream", error.to_string()))?;
-        let percent = self.number("percent", 1..=100)?.unwrap_or(100);
+        let percent = self.percent()?.unwrap_or(100);
         Ok(Effect::Api(ApiEffect {
             action,
             stream,
             operation: self.operation(kind)?,
-            percent: u8::try_from(percent).unwrap_or(100),
+            percent,
         }))
     }
 

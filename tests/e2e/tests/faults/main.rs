@@ -2,6 +2,7 @@
 //! nothing else, loses nothing that was acknowledged, and ends by itself; a node that is not disposable takes none.
 
 mod api;
+mod clocks;
 mod links;
 mod machines;
 mod refused;

@@ -2,7 +2,7 @@
 //!
 //! Must stay true: every body is checked before the first is sent, so that a typing error changes nothing anywhere.
 
-use ana_drill::quantity::Rate;
+use ana_drill::quantity::{Drift, Percent, QuantityError, Rate};
 use bytes::Bytes;
 use futures::future::join_all;
 use http::Method;
@@ -40,6 +40,7 @@ Examples:
   ana fault add disk.slow --delay 200ms --on 'leader of orders/0'
   ana fault add disk.fsync_error --node 2
   ana fault add clock.jump --offset -10m --zone b
+  ana fault add clock.drift --drift +10% --node 1
   ana fault add link.cut --from 1 --to 2 --both --for 5s
   ana fault add link.delay --delay 50ms --jitter 20ms --on 'link 1 <-> 2'
   ana fault add link.loss --percent 5 --from 1 --to 2
@@ -65,7 +66,16 @@ pub(in crate::commands) struct Add {
     /// How long requests (api.latency), writes and syncs (disk.slow), or bytes (link.delay) are held up.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     delay: Option<u64>,
-    /// How much longer at random (link.delay); not at all.
+    /// How much longer each sync takes (disk.slow, in place of --delay); not at all.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    fsync: Option<u64>,
+    /// How much longer each write takes (disk.slow, in place of --delay); not at all.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    write: Option<u64>,
+    /// How much longer each read takes (disk.slow, in place of --delay); not at all.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    read: Option<u64>,
+    /// How much longer at random (api.latency, link.delay); not at all.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     jitter: Option<u64>,
     /// How much passes, as 64KiB/s (link.thin).
@@ -80,6 +90,9 @@ pub(in crate::commands) struct Add {
     /// How far the time of day jumps, back with a minus (clock.jump).
     #[arg(long, value_name = "TIME", value_parser = offset, allow_hyphen_values = true)]
     offset: Option<i64>,
+    /// How fast the time of day runs wrong, slow with a minus: +500ppm, -10% (clock.drift).
+    #[arg(long, value_name = "RATE", value_parser = drift, allow_hyphen_values = true)]
+    drift: Option<i64>,
     /// At this node.
     #[arg(long, value_name = "ID", conflicts_with = "zone")]
     node: Option<u64>,
@@ -112,6 +125,28 @@ fn offset(text: &str) -> Result<i64, String> {
     };
     let ms = i64::try_from(duration(size)?).map_err(|error| error.to_string())?;
     Ok(sign * ms)
+}
+
+fn drift(text: &str) -> Result<i64, String> {
+    let said = match text.strip_suffix('%') {
+        // A percent is 10,000 parts per million, and a percentage is kept in thousandths of a percent.
+        Some(_) => {
+            let (sign, size) = text
+                .strip_prefix('-')
+                .map_or(("+", text), |size| ("-", size));
+            let size = size.strip_prefix('+').unwrap_or(size);
+            let size: Percent = size
+                .parse()
+                .map_err(|error: QuantityError| error.to_string())?;
+            format!("{sign}{}ppm", size.thousandths() * 10)
+        }
+        None => text.to_owned(),
+    };
+    let drift: Drift = said
+        .parse()
+        .map_err(|error: QuantityError| error.to_string())?;
+    let ppm = i64::from(drift.ppm);
+    Ok(if drift.slow { -ppm } else { ppm })
 }
 
 /// What a node answers when it has switched a fault on.
@@ -184,6 +219,10 @@ impl Add {
             error: self.error.clone(),
             delay_ms: self.delay,
             jitter_ms: self.jitter,
+            fsync_ms: self.fsync,
+            write_ms: self.write,
+            read_ms: self.read,
+            drift_ppm: self.drift,
             bytes_per_second: self.rate.map(|rate| rate.0),
             every_ms: self.every,
             after_ms: self.after,
@@ -309,6 +348,10 @@ fn explain(wrong: &WrongField) -> CliError {
         "error" => "--error",
         "delay_ms" => "--delay",
         "jitter_ms" => "--jitter",
+        "fsync_ms" => "--fsync",
+        "write_ms" => "--write",
+        "read_ms" => "--read",
+        "drift_ppm" => "--drift",
         "bytes_per_second" => "--rate",
         "every_ms" => "--every",
         "after_ms" => "--after",

@@ -21,8 +21,11 @@ fn id(text: &str) -> FaultId {
 }
 
 fn slow(ms: u64) -> Effect {
+    let delay = Duration::from_millis(ms);
     Effect::Disk(DiskEffect::Slow {
-        delay: Duration::from_millis(ms),
+        write: delay,
+        fsync: delay,
+        read: Duration::ZERO,
     })
 }
 
@@ -54,7 +57,7 @@ async fn a_lease_ends_by_itself() {
     kept(&board, async {
         board.put(id("a"), slow(200), SECOND * 10).expect("room");
         time::sleep(SECOND * 9).await;
-        assert_eq!(plan.disk().delay, Duration::from_millis(200));
+        assert_eq!(plan.disk().sync_delay, Duration::from_millis(200));
         // Nobody asks the board: the keeper alone heals the disk.
         time::sleep(SECOND + Duration::from_millis(10)).await;
         assert_eq!(plan.disk(), DiskFaults::default());
@@ -75,7 +78,7 @@ async fn a_fault_is_renewed_by_asking_again() {
         assert_eq!(board.list(), [again]);
         let other = board.put(id("a"), slow(300), SECOND).expect("room");
         assert_ne!(other.serial, first.serial, "another fault under its name");
-        assert_eq!(plan.disk().delay, Duration::from_millis(300));
+        assert_eq!(plan.disk().sync_delay, Duration::from_millis(300));
         time::sleep(SECOND * 2).await;
         assert_eq!(plan.disk(), DiskFaults::default());
     })
@@ -97,10 +100,10 @@ async fn the_end_of_one_fault_is_not_the_end_of_another() {
             board.put(id(name), jump, SECOND * 9).expect("room");
         }
         time::sleep(SECOND * 2).await;
-        assert_eq!(plan.disk().delay, Duration::from_millis(300));
+        assert_eq!(plan.disk().sync_delay, Duration::from_millis(300));
         assert_eq!(plan.clock_offset_ms(), 3000);
         assert!(board.stop(&id("slower")) && !board.stop(&id("slower")));
-        assert!(plan.disk().full && plan.disk().delay.is_zero());
+        assert!(plan.disk().full && plan.disk().sync_delay.is_zero());
         assert!(board.stop(&id("ahead")));
         assert_eq!(plan.clock_offset_ms(), -2000);
         assert_eq!(board.stop_all(), [id("behind"), id("full")]);
@@ -108,6 +111,29 @@ async fn the_end_of_one_fault_is_not_the_end_of_another() {
         assert_eq!(plan.disk(), DiskFaults::default());
     })
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_drifts_from_when_it_was_asked_to_and_a_renewal_is_no_new_beginning() {
+    let (board, plan) = board();
+    let drift = |ppm| Effect::ClockDrift { ppm };
+    board
+        .put(id("fast"), drift(100_000), SECOND * 20)
+        .expect("room");
+    time::sleep(SECOND * 10).await;
+    assert_eq!(plan.clock_offset_ms(), 1000);
+    board
+        .put(id("fast"), drift(100_000), SECOND * 20)
+        .expect("room");
+    board
+        .put(id("slow"), drift(-50_000), SECOND * 20)
+        .expect("room");
+    time::sleep(SECOND * 10).await;
+    assert_eq!(plan.clock_offset_ms(), 2000 - 500);
+    board.stop(&id("fast"));
+    assert_eq!(plan.clock_offset_ms(), -500);
+    board.stop_all();
+    assert_eq!(plan.clock_offset_ms(), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -23,18 +23,21 @@ pub enum Kind {
     /// Sessions of SubscribeToShard end before their time.
     #[value(name = "api.drop_subscription")]
     ApiDropSubscription,
-    /// Every write and every sync of the disk takes longer.
+    /// Writes, syncs or reads of the disk take longer.
     #[value(name = "disk.slow")]
     DiskSlow,
     /// The disk has no room: what would make a file longer fails.
     #[value(name = "disk.full")]
     DiskFull,
-    /// Every sync of the disk fails; the node ends, as with a broken disk.
+    /// Syncs of the disk fail; the node ends, as with a broken disk.
     #[value(name = "disk.fsync_error")]
     DiskFsyncError,
     /// The time of day jumps.
     #[value(name = "clock.jump")]
     ClockJump,
+    /// The time of day runs too fast or too slowly.
+    #[value(name = "clock.drift")]
+    ClockDrift,
     /// Bytes to, from, or to and from another node are held back.
     #[value(name = "link.cut")]
     LinkCut,
@@ -54,7 +57,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Kind; 15] = [
+    pub const ALL: [Kind; 16] = [
         Kind::ApiThrottle,
         Kind::ApiError,
         Kind::ApiLatency,
@@ -65,6 +68,7 @@ impl Kind {
         Kind::DiskFull,
         Kind::DiskFsyncError,
         Kind::ClockJump,
+        Kind::ClockDrift,
         Kind::LinkCut,
         Kind::LinkDelay,
         Kind::LinkLoss,
@@ -85,6 +89,7 @@ impl Kind {
             Kind::DiskFull => "disk.full",
             Kind::DiskFsyncError => "disk.fsync_error",
             Kind::ClockJump => "clock.jump",
+            Kind::ClockDrift => "clock.drift",
             Kind::LinkCut => "link.cut",
             Kind::LinkDelay => "link.delay",
             Kind::LinkLoss => "link.loss",
@@ -107,9 +112,11 @@ impl Kind {
             | Kind::ApiExpiredIterator
             | Kind::ApiPartialPut
             | Kind::ApiDropSubscription => Family::Api,
-            Kind::DiskSlow | Kind::DiskFull | Kind::DiskFsyncError | Kind::ClockJump => {
-                Family::Machine
-            }
+            Kind::DiskSlow
+            | Kind::DiskFull
+            | Kind::DiskFsyncError
+            | Kind::ClockJump
+            | Kind::ClockDrift => Family::Machine,
             Kind::LinkCut | Kind::LinkDelay | Kind::LinkLoss | Kind::LinkThin | Kind::LinkReset => {
                 Family::Link
             }

@@ -12,7 +12,7 @@ fn read(body: &str) -> Result<FaultRequest, String> {
 }
 
 /// One body of each kind with every parameter it has.
-const GOOD: [&str; 18] = [
+const GOOD: [&str; 22] = [
     r#"{"id":"a","kind":"api.throttle","lease_ms":1,"stream":"orders","operation":"PutRecord","percent":50}"#,
     r#"{"id":"a","kind":"api.error","lease_ms":1,"operation":"ListStreams","percent":1,"error":"InternalFailure"}"#,
     r#"{"id":"a","kind":"api.latency","lease_ms":1,"stream":"orders","percent":100,"delay_ms":60000}"#,
@@ -20,6 +20,10 @@ const GOOD: [&str; 18] = [
     r#"{"id":"a","kind":"api.partial_put","lease_ms":1,"percent":30}"#,
     r#"{"id":"a","kind":"api.drop_subscription","lease_ms":1,"percent":30,"after_ms":2000}"#,
     r#"{"id":"a","kind":"disk.slow","lease_ms":1,"delay_ms":200}"#,
+    r#"{"id":"a","kind":"api.latency","lease_ms":1,"percent":100,"delay_ms":60000,"jitter_ms":50}"#,
+    r#"{"id":"a","kind":"disk.slow","lease_ms":1,"fsync_ms":200,"read_ms":10000}"#,
+    r#"{"id":"a","kind":"disk.fsync_error","lease_ms":1,"percent":10}"#,
+    r#"{"id":"a","kind":"clock.drift","lease_ms":1,"drift_ppm":-500000}"#,
     r#"{"id":"a","kind":"disk.full","lease_ms":1}"#,
     r#"{"id":"a","kind":"disk.fsync_error","lease_ms":43200000}"#,
     r#"{"id":"a","kind":"clock.jump","lease_ms":1,"offset_ms":-600000}"#,
@@ -164,6 +168,18 @@ const WRONG: &[(&str, &str)] = &[
     (
         r#"{"id":"a","kind":"clock.jump","lease_ms":1,"offset_ms":0}"#,
         "offset_ms: has to be",
+    ),
+    (
+        r#"{"id":"a","kind":"disk.slow","lease_ms":1}"#,
+        "delay_ms: is missing: milliseconds, 1 to 10000; or some of",
+    ),
+    (
+        r#"{"id":"a","kind":"disk.slow","lease_ms":1,"delay_ms":1,"read_ms":1}"#,
+        "read_ms: is not a parameter",
+    ),
+    (
+        r#"{"id":"a","kind":"clock.drift","lease_ms":1,"drift_ppm":500001}"#,
+        "drift_ppm: has to be",
     ),
     (
         r#"{"id":"a","kind":"clock.jump","lease_ms":1}"#,

@@ -105,6 +105,25 @@ fn links_are_slow_lossy_thin_and_reset_at_both_ends() {
 }
 
 #[test]
+fn clocks_run_wrong_by_parts_per_million_or_percent() {
+    for (text, ppm) in [
+        ("+500ppm", Some(500)),
+        ("-200ppm", Some(-200)),
+        ("10%", Some(100_000)),
+        ("-0.5%", Some(-5000)),
+        ("+50%", Some(500_000)),
+        ("51%", None),
+        ("0%", None),
+        ("10", None),
+        ("--1%", None),
+    ] {
+        let bodies = wanted(&["clock.drift", "--drift", text, "--node", "1", "--id", "x"]);
+        let told = bodies.ok().map(|bodies| bodies[0].1["drift_ppm"].clone());
+        assert_eq!(told, ppm.map(|ppm| json!(ppm)), "{text}");
+    }
+}
+
+#[test]
 fn a_name_and_a_time_are_made_up() {
     let body = json!({ "id": "disk.full-f00d", "kind": "disk.full", "lease_ms": 30_000 });
     assert_eq!(wanted(&["disk.full", "--zone", "b"]), Ok(vec![(2, body)]));
