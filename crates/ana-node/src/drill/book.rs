@@ -12,6 +12,7 @@ use ana_check::{At, Client, History, Seen, Sequence, Value};
 use ana_drill::quantity::Span;
 use ana_env::Env;
 
+use super::judge::KeyOrder;
 use super::lookout::Lookout;
 use super::meter::Meter;
 use super::record::{ConsumerRow, PollGap};
@@ -71,6 +72,8 @@ pub struct Inner {
     pub consumers: Vec<ConsumerRow>,
     /// Counts of the puts.
     pub puts: Puts,
+    /// Order of the acknowledged records of each key.
+    pub keys: KeyOrder,
 }
 
 /// Counts of the puts.
@@ -135,6 +138,7 @@ impl Book {
             lookout: Lookout::default(),
             consumers: Vec::new(),
             puts: Puts::default(),
+            keys: KeyOrder::default(),
         };
         Book {
             watch,
@@ -171,6 +175,7 @@ impl Book {
                 meter,
                 lookout,
                 puts,
+                keys,
                 ..
             } = inner;
             let producer = history.producer(&producer_name(settled.producer));
@@ -183,6 +188,7 @@ impl Book {
                     put = put.acknowledged(history.shard(&shard), sequence, now.micros());
                     meter.acknowledged(now, &shard, now.less(settled.first_sent));
                     lookout.acknowledged(&shard, sequence);
+                    keys.acknowledged(&settled.key, sequence);
                 }
                 None => {
                     puts.unacked += 1;

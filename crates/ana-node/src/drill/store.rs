@@ -272,9 +272,9 @@ mod tests {
         assert_eq!(store.runs().await.expect("none"), Vec::<String>::new());
         let now = 1_795_840_870_123;
         let run = store.begin("leader-kill", now).await.expect("a directory");
-        assert_eq!(run.id(), "20261128-041430-leader-kill");
+        assert_eq!(run.id(), "20261128-044110-leader-kill");
         let twin = store.begin("leader-kill", now).await.expect("another");
-        assert_eq!(twin.id(), "20261128-041430-leader-kill-2");
+        assert_eq!(twin.id(), "20261128-044110-leader-kill-2");
         assert_eq!(store.runs().await.expect("two").len(), 2);
 
         assert_eq!(run.events_from(0).await.expect("none"), (vec![], 0));

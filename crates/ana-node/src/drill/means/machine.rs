@@ -2,10 +2,10 @@
 
 use ana_drill::Pick;
 use ana_drill::action::{Action, ClockAction, DiskAction};
-use ana_drill::quantity::{Percent, Span};
+use ana_drill::quantity::Span;
 use serde_json::{Value, json};
 
-use super::{Leased, Means, Needs, Process, Unable, ms, not_offered, whole};
+use super::{Leased, Means, Needs, Process, Unable, ms, not_offered, whole, whole_percent};
 
 pub(super) fn disk_needs(action: DiskAction) -> Result<Needs, Unable> {
     Ok(match action {
@@ -61,7 +61,7 @@ pub(super) fn clock(action: ClockAction, pick: &Pick) -> Vec<Leased> {
         }
         ClockAction::Drift { by } => {
             let size = i64::from(by.ppm);
-            json!({ "kind": "clock.drift", "ppm": if by.slow { -size } else { size } })
+            json!({ "kind": "clock.drift", "drift_ppm": if by.slow { -size } else { size } })
         }
     };
     on_each(pick, &body)
@@ -70,14 +70,15 @@ pub(super) fn clock(action: ClockAction, pick: &Pick) -> Vec<Leased> {
 fn body(action: DiskAction) -> Result<Value, Unable> {
     Ok(match action {
         DiskAction::Slow { fsync, write, read } => {
-            if read.is_some() {
-                return Err(not_offered(
-                    "disk.slow with `read`",
-                    "nodes hold up writes and syncs alone",
-                ));
+            let mut body = json!({ "kind": "disk.slow" });
+            let times = [("fsync_ms", fsync), ("write_ms", write), ("read_ms", read)];
+            for (name, time) in times {
+                // No time is no parameter.
+                if let Some(time) = time.filter(|time| *time > Span::ZERO) {
+                    body[name] = json!(ms(time));
+                }
             }
-            let delay = fsync.max(write).unwrap_or_default();
-            json!({ "kind": "disk.slow", "delay_ms": ms(delay) })
+            body
         }
         DiskAction::Full { free: None } => json!({ "kind": "disk.full" }),
         DiskAction::Full { free: Some(_) } => {
@@ -86,14 +87,8 @@ fn body(action: DiskAction) -> Result<Value, Unable> {
                 "nodes call a disk full or not; leave `free` out",
             ));
         }
-        DiskAction::FsyncError { percent } if percent == Percent::ALL => {
-            json!({ "kind": "disk.fsync_error" })
-        }
-        DiskAction::FsyncError { .. } => {
-            return Err(not_offered(
-                "disk.fsync_error of a share of syncs",
-                "every sync fails, and the first one ends the node; write percent = 100",
-            ));
+        DiskAction::FsyncError { percent } => {
+            json!({ "kind": "disk.fsync_error", "percent": whole_percent(percent)? })
         }
         DiskAction::BitFlip { .. } | DiskAction::TornTail { .. } => {
             return Err(not_offered(action_name(action), NO_FILES));

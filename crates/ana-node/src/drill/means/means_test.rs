@@ -77,11 +77,19 @@ fn read_by_nodes(means: &Means) -> Vec<(Option<u64>, String)> {
         .collect()
 }
 
-#[test]
-fn what_nodes_are_asked_they_take() {
-    let one = |node: u64, kind: &str| vec![(Some(node), kind.to_owned())];
-    let everywhere = |count: usize, kind: &str| vec![(None, kind.to_owned()); count];
-    let cases = [
+fn one(node: u64, kind: &str) -> Vec<(Option<u64>, String)> {
+    vec![(Some(node), kind.to_owned())]
+}
+
+fn everywhere(count: usize, kind: &str) -> Vec<(Option<u64>, String)> {
+    vec![(None, kind.to_owned()); count]
+}
+
+/// Steps, and who is to hold which kinds for them.
+type Case = (&'static str, Vec<(Option<u64>, String)>);
+
+fn cases_of_requests() -> Vec<Case> {
+    vec![
         (
             "do = \"api.throttle\"\non = \"stream orders op PutRecord, PutRecords\"\npercent = 60\nfor = \"5s\"",
             everywhere(2, "api.throttle"),
@@ -91,7 +99,7 @@ fn what_nodes_are_asked_they_take() {
             everywhere(1, "api.error"),
         ),
         (
-            "do = \"api.latency\"\non = \"stream orders\"\ndelay = \"300ms\"\npercent = 30\nfor = \"5s\"",
+            "do = \"api.latency\"\non = \"stream orders\"\ndelay = \"300ms\"\njitter = \"200ms\"\npercent = 30\nfor = \"5s\"",
             everywhere(1, "api.latency"),
         ),
         (
@@ -106,9 +114,38 @@ fn what_nodes_are_asked_they_take() {
             "do = \"api.drop_subscriptions\"\non = \"stream orders\"",
             everywhere(1, "api.drop_subscription"),
         ),
+    ]
+}
+
+fn cases_of_machines() -> Vec<Case> {
+    vec![
         (
             "do = \"disk.slow\"\non = \"leader of orders/shardId-000000000000\"\nfsync = \"200ms\"\nfor = \"5s\"",
             one(1, "disk.slow"),
+        ),
+        (
+            "do = \"disk.slow\"\non = \"node 5\"\nfsync = \"2ms\"\nwrite = \"1ms\"\nread = \"3ms\"\nfor = \"5s\"",
+            one(5, "disk.slow"),
+        ),
+        (
+            "do = \"clock.drift\"\non = \"node 5\"\nby = \"-500ppm\"\nfor = \"5s\"",
+            one(5, "clock.drift"),
+        ),
+        (
+            "do = \"link.delay\"\non = \"link node 1 -> node 2\"\ndelay = \"40ms\"\njitter = \"40ms\"\nfor = \"5s\"",
+            [one(1, "link.delay"), one(2, "link.delay")].concat(),
+        ),
+        (
+            "do = \"link.loss\"\non = \"link node 1 <-> node 2\"\npercent = 5\nfor = \"5s\"",
+            [one(1, "link.loss"), one(2, "link.loss")].concat(),
+        ),
+        (
+            "do = \"link.thin\"\non = \"link node 1 -> node 2\"\nrate = \"64KiB/s\"\nfor = \"5s\"",
+            [one(1, "link.thin"), one(2, "link.thin")].concat(),
+        ),
+        (
+            "do = \"link.reset\"\non = \"link node 1 <-> node 2\"",
+            [one(1, "link.reset"), one(2, "link.reset")].concat(),
         ),
         (
             "do = \"disk.full\"\non = \"node 5\"\nfor = \"5s\"",
@@ -126,8 +163,12 @@ fn what_nodes_are_asked_they_take() {
             "do = \"link.oneway_drop\"\non = \"link node 1 -> node 2\"\nfor = \"5s\"",
             [one(1, "link.cut"), one(2, "link.cut")].concat(),
         ),
-    ];
-    for (lines, expected) in cases {
+    ]
+}
+
+#[test]
+fn what_nodes_are_asked_they_take() {
+    for (lines, expected) in cases_of_requests().into_iter().chain(cases_of_machines()) {
         needed(lines).unwrap_or_else(|error| panic!("{lines}: {error}"));
         let means = carried_out(lines).unwrap_or_else(|error| panic!("{lines}: {error}"));
         assert_eq!(read_by_nodes(&means), expected, "{lines}");
@@ -302,10 +343,6 @@ fn what_cannot_be_done_is_known_before() {
         (
             "do = \"disk.full\"\non = \"node 1\"\nfree = \"1MiB\"\nfor = \"5s\"",
             "disk.full with `free`",
-        ),
-        (
-            "do = \"disk.fsync_error\"\non = \"node 1\"\npercent = 50\nfor = \"5s\"",
-            "a share of syncs",
         ),
         (
             "do = \"change.add_node\"\non = \"zone a\"",
