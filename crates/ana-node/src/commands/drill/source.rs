@@ -97,9 +97,9 @@ mod tests {
         for (place, line) in cases {
             assert_eq!(line_of(place, text), line, "{place}");
         }
-        let broken = text.replace("stream = \"s\"", "streem = \"s\"");
-        let error = ana_drill::Drill::from_text(&broken).expect_err("an unknown key");
-        let told = explain(&error, &broken, "file f").to_string();
-        assert!(told.contains("file f, line "), "{told}");
+        let broken = "drill = \"t\"\nabout = \"t\"\n[[step]]\nat = \"1s\"\ndo = \"node.kil\"\non = \"node 1\"\n";
+        let error = ana_drill::Drill::from_text(broken).expect_err("no such action");
+        let told = explain(&error, broken, "file f").to_string();
+        assert!(told.contains("file f, line 3"), "{told}");
     }
 }

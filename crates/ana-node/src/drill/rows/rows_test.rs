@@ -26,7 +26,7 @@ fn what_held_says_how_nearly() {
     let data = seen(&gaps, 10_000, Some(1500));
     let cases = [
         ("write_gap <= 2s", "worst 0.84s"),
-        ("write_gap <= 1s for 2s", "worst 100ms"),
+        ("write_gap <= 1s for 2s", "worst 0.10s"),
         ("write_gap <= 200ms within 8s of heal", "after 7.50s"),
     ];
     for (check, expected) in cases {
