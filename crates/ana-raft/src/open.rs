@@ -179,10 +179,12 @@ async fn recover(
         .max(core.applied.map(|id| id.index));
     let purged = log.bounds().purged.map(|id| id.index);
     if reach < purged {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("log begins after {purged:?}, but snapshot and checkpoint reach to {reach:?}"),
+        // The snapshot is durable before the log is cut, so it was there and is lost. That is damage like any other:
+        // what the replica holds is no basis to go on from, and its peers have all of it.
+        log.declare_corrupt(format!(
+            "it begins after {purged:?}, but snapshot and checkpoint reach to {reach:?}"
         ));
+        return Ok((Core::new(kind), None));
     }
     Ok((core, image))
 }
