@@ -20,7 +20,7 @@ use crate::aggregation;
 use crate::client::kinesis::Record;
 use crate::verify::payload::Payload;
 
-/// A time without a good answer that is told by name.
+/// A time without a good answer that is told by name is so much longer than the usual pause.
 const GAP_TOLD: Span = Span::from_secs(1);
 /// Gaps that are told of each consumer.
 const GAPS_MAX: usize = 20;
@@ -123,6 +123,8 @@ pub struct Got<'a> {
     pub behind_ms: u64,
     /// Whether the shard has no more.
     pub is_end: bool,
+    /// The usual pause between two answers.
+    pub pause: Span,
 }
 
 impl Book {
@@ -261,18 +263,19 @@ impl Book {
                 .iter()
                 .filter(|each| last.is_some_and(|last| each.place() <= last.place()));
             let again = u64::try_from(again.count()).unwrap_or(u64::MAX);
-            let ours = seen.iter().filter(|each| each.value().is_some());
-            let ours = u64::try_from(ours.count()).unwrap_or(u64::MAX);
-            if let Some(read_to) = seen.last().map(Seen::sequence) {
-                let places = seen.iter().filter(|each| each.value().is_some());
-                let places = places.map(Seen::sequence);
+            let ours = u64::try_from(seen.len()).unwrap_or(u64::MAX);
+            if let Some(last) = got.records.last() {
+                let read_to = Sequence::read(&last.sequence_number);
+                let places = seen.iter().map(Seen::sequence);
                 inner.lookout.read(got.shard, places, read_to);
             }
             inner.history.chain_mut(got.chain).answered(batch, seen);
             if let Some(row) = inner.consumers.get_mut(got.consumer) {
                 row.records += ours;
                 row.duplicates += again;
-                note_gap(row, got.shard, now, gap);
+                if gap >= got.pause.plus(GAP_TOLD) {
+                    note_gap(row, got.shard, now, gap);
+                }
             }
         });
     }
@@ -301,7 +304,7 @@ impl Book {
         });
     }
 
-    /// Records as the history has them: those of the run by their value, the others as nobody's.
+    /// The records of this run as the history has them. Others, of the user or of earlier runs, are not its business.
     pub fn seen(&self, history: &mut History, records: &[Record]) -> Vec<Seen> {
         let mut seen = Vec::new();
         for record in records {
@@ -310,16 +313,26 @@ impl Book {
             let data = record.bytes();
             let parts = data.as_deref().and_then(aggregation::open);
             let Some(parts) = parts else {
-                let value = data.as_deref().and_then(|data| self.value(history, data));
-                seen.push(Seen::new(at, value, arrival));
+                if self.is_ours(&record.partition_key) {
+                    let value = data.as_deref().and_then(|data| self.value(history, data));
+                    seen.push(Seen::new(at, value, arrival));
+                }
                 continue;
             };
             for (number, part) in (0..).zip(parts) {
-                let value = self.value(history, &part.data);
-                seen.push(Seen::new(at, value, arrival).part(number));
+                if self.is_ours(&part.partition_key) {
+                    let value = self.value(history, &part.data);
+                    seen.push(Seen::new(at, value, arrival).part(number));
+                }
             }
         }
         seen
+    }
+
+    /// Whether a record with this key was put by this run, whatever its data say.
+    fn is_ours(&self, key: &str) -> bool {
+        let rest = key.strip_prefix(&*self.run);
+        rest.is_some_and(|rest| rest.starts_with("-k"))
     }
 
     fn value(&self, history: &History, data: &[u8]) -> Option<Value> {
@@ -342,9 +355,6 @@ pub fn producer_name(producer: u32) -> String {
 }
 
 fn note_gap(row: &mut ConsumerRow, shard: &str, now: Span, gap: Span) {
-    if gap < GAP_TOLD {
-        return;
-    }
     let began = now.less(gap).micros() / 1000;
     row.gaps.push(PollGap {
         shard: shard.to_owned(),

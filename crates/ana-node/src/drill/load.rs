@@ -28,8 +28,6 @@ use crate::client::error::ClientError;
 use crate::client::{Client, Retry};
 use crate::error::Exit;
 
-/// Shards of a stream that a drill creates: one for each of three zones to lead.
-const SHARDS: u32 = 3;
 /// How long a stream may take to become ACTIVE.
 const ACTIVE_MAX: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -64,8 +62,9 @@ pub struct UnderWay {
 ///
 /// # Errors
 /// When it is not there and cannot be created.
-pub async fn ensure_stream(client: &Client, stream: &str) -> Result<bool, ClientError> {
-    let created = match client.create_stream(stream, Some(SHARDS)).await {
+pub async fn ensure_stream(client: &Client, load: &Load) -> Result<bool, ClientError> {
+    let stream = load.stream.as_str();
+    let created = match client.create_stream(stream, Some(load.shards)).await {
         Ok(()) => true,
         Err(error) if error.exit() == Exit::Exists => false,
         Err(error) => return Err(error),

@@ -6,6 +6,7 @@ use ana_drill::quantity::Span;
 
 use super::journal::since;
 use super::record::{Expectation, Judgement, Series, SeriesUnit};
+use super::report::thousands;
 
 /// A success rate that is as good as before: not every client is lucky in every second.
 const NORMAL_RATE: u64 = 99_000;
@@ -87,7 +88,7 @@ fn nearest(check: &Check, seen: &Observations) -> Option<String> {
 }
 
 fn looked_at(flag: Flag, seen: &Observations) -> String {
-    format!("{} looked at", seen.audited(flag).looked_at)
+    format!("{} looked at", thousands(seen.audited(flag).looked_at))
 }
 
 /// A length of time as people read it: `0.84s`, `12.3s`, `41ms`.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ana_check::Sequence;
 use ana_check::history::{ChainId, Start};
+use ana_drill::quantity::Span;
 use ana_env::time;
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -219,6 +220,7 @@ impl ShardReader {
             records: &records,
             behind_ms: millis_behind_latest,
             is_end: next_shard_iterator.is_none(),
+            pause: Span::from_micros(u64::try_from(self.shared.pause.as_micros()).unwrap_or(0)),
         });
         if let Some(last) = records.last() {
             self.position = StartAt::AfterSequence(last.sequence_number.clone());
@@ -228,7 +230,7 @@ impl ShardReader {
         self.iterator.is_none().then_some(child_shards)
     }
 
-    async fn refused(&mut self, error: &ClientError, issued: ana_drill::quantity::Span) {
+    async fn refused(&mut self, error: &ClientError, issued: Span) {
         let book = &self.shared.book;
         book.get_failed();
         if error.kind() == Some("ExpiredIteratorException") {

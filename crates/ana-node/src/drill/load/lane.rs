@@ -23,7 +23,7 @@ use super::{ATTEMPT_MAX, Going};
 use crate::client::Client;
 use crate::client::error::ClientError;
 use crate::client::kinesis::{PutEntry, PutResult};
-use crate::drill::book::{Book, Settled};
+use crate::drill::book::{Book, Settled, producer_name};
 use crate::verify::payload::Payload;
 
 /// How often records become due.
@@ -91,6 +91,8 @@ impl Lane {
     ) -> Lane {
         let mine = (0..load.keys).filter(|key| key % lanes == number);
         let keys: Vec<String> = mine.map(|key| format!("{}-k{key}", book.run())).collect();
+        // Consumers may be given a record before its acknowledgement comes, and must know whose it is.
+        book.with(|inner| inner.history.producer(&producer_name(number)));
         let size = |size: ana_drill::quantity::Size| usize::try_from(size.0).unwrap_or(usize::MAX);
         Lane {
             client: Arc::new(client),

@@ -15,7 +15,7 @@ pub struct ConsumerRow {
     pub skipped: u64,
     /// Times it got a new iterator, or subscribed anew, because the old one was refused or ended.
     pub renewed: u64,
-    /// Times without a good answer that were longer than a second, the longest first.
+    /// Times without a good answer that were a second longer than its usual pause, the longest first.
     pub gaps: Vec<PollGap>,
     /// The furthest it was behind the newest record.
     #[serde(default, skip_serializing_if = "Option::is_none")]

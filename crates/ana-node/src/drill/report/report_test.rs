@@ -118,8 +118,8 @@ fn a_run_that_passed_fits_on_a_screen() {
 zone-loss   PASS   seed 42   00:58   build 1.3.0
 Losing a zone loses no record
 acked 28,914   lost 0   duplicated 3 (all client retries)   order kept 100/100 keys   replicas identical 12/12
-fault                       fired  reverted  write gap  p99 during  normal after  note
-zone.down zone b (nodes 2)  10.0s     40.1s      0.84s       41 ms         1.24s  leadership moved after 0.80s
+fault                      fired  reverted  write gap  p99 during  normal after  note
+zone.down zone b (node 2)  10.0s     40.1s      0.84s       41 ms         1.24s  leadership moved after 0.80s
 expectations 2/3 held
   held    no_acked_record_lost
   held    write_gap <= 2s  (worst 0.84s)

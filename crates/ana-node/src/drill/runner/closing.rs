@@ -11,6 +11,8 @@ use ana_drill::check::{Check, Subject};
 use ana_drill::observations::{Flag, Metric};
 use ana_drill::quantity::Span;
 
+use ana_types::NodeId;
+
 use super::course::{Course, FaultSeen};
 use crate::drill::audit::{self, Comparison};
 use crate::drill::journal::since;
@@ -281,23 +283,26 @@ impl Course {
             let hit = pick.nodes();
             let harms = planned.action.spec().harm != ana_drill::action::Harm::Nothing;
             if seen.led == Some(0) && harms && !hit.is_empty() {
-                notes.push("what it hit led nothing".to_owned());
+                notes.push("what it hit led no shard of the load".to_owned());
             }
             let fired_ms = since(start, fired);
             let until_ms = seen.over_at.map_or(i64::MAX, |at| since(start, at));
-            let moved = self.journal.events().into_iter().find(|event| {
-                let from_hit = match &event.what {
+            let stream = self.ready.drill.load.as_ref();
+            let stream = stream.map(|load| format!("{}/", load.stream));
+            let mut events = self.journal.events();
+            // What becomes of other streams is not seen by the writers that are told of here.
+            events.retain(|event| match (&event.what, &stream) {
+                (
                     What::LeaderChanged {
-                        shard: Some(_),
-                        from: Some(from),
-                        ..
-                    } => hit.contains(&ana_types::NodeId(*from)),
-                    _ => false,
-                };
-                from_hit && fired_ms <= event.at_ms && event.at_ms <= until_ms
+                        shard: Some(shard), ..
+                    },
+                    Some(stream),
+                ) => shard.starts_with(stream.as_str()),
+                _ => true,
             });
+            let moved = moved(&events, &hit, (fired_ms, until_ms));
             if let Some(moved) = moved {
-                let after = u64::try_from(moved.at_ms - fired_ms).unwrap_or(0);
+                let after = u64::try_from(moved - fired_ms).unwrap_or(0);
                 let after = rows::short(Span::from_millis(after));
                 notes.push(format!("leadership moved after {after}"));
             }
@@ -406,6 +411,36 @@ impl Course {
         });
         all
     }
+}
+
+/// When, within these moments, a shard that one of the nodes led was led by another.
+fn moved(
+    events: &[Event],
+    hit: &BTreeSet<NodeId>,
+    (since_ms, until_ms): (i64, i64),
+) -> Option<i64> {
+    let mut lost: BTreeSet<&str> = BTreeSet::new();
+    let during = events
+        .iter()
+        .filter(|event| since_ms <= event.at_ms && event.at_ms <= until_ms);
+    for event in during {
+        let What::LeaderChanged {
+            shard: Some(shard),
+            from,
+            to,
+            ..
+        } = &event.what
+        else {
+            continue;
+        };
+        if from.is_some_and(|from| hit.contains(&NodeId(from))) {
+            lost.insert(shard);
+        }
+        if lost.contains(shard.as_str()) && to.is_some_and(|to| !hit.contains(&NodeId(to))) {
+            return Some(event.at_ms);
+        }
+    }
+    None
 }
 
 fn flag_of_check(check: &Check) -> Option<Flag> {

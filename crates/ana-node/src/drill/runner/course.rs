@@ -11,6 +11,7 @@ use ana_drill::observations::{Metric, Observations};
 use ana_drill::quantity::Span;
 use ana_env::runtime::Tasks;
 use ana_env::time;
+use ana_types::NodeId;
 use tokio::sync::mpsc;
 
 use super::preflight::leaders;
@@ -424,13 +425,16 @@ impl Course {
         let what = match news {
             News::Fired(pick) => {
                 seen.fired_at = Some(at);
-                let leads = self.seen.leads();
+                let load = self.ready.drill.load.as_ref();
                 let hit = pick.nodes();
-                let led = leads.values().filter(|lead| {
-                    lead.node
-                        .is_some_and(|node| hit.contains(&ana_types::NodeId(node)))
+                let leads = self.seen.leads().into_iter().filter(|(shard, lead)| {
+                    let of_load = shard
+                        .as_ref()
+                        .is_some_and(|shard| load.is_none_or(|load| load.stream == shard.stream));
+                    let is_hit = lead.node.is_some_and(|node| hit.contains(&NodeId(node)));
+                    of_load && is_hit
                 });
-                seen.led = Some(led.count());
+                seen.led = Some(leads.count());
                 seen.pick = Some(pick.clone());
                 self.book.with(|inner| inner.meter.begin(fault));
                 let pick = pick.to_string();

@@ -3,6 +3,8 @@
 //! Must stay true: a drill that is refused leaves the cluster as it was, but for a stream that was created.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use ana_drill::action::{Action, ChangeAction};
 use ana_drill::chance::Chance;
@@ -11,6 +13,7 @@ use ana_drill::observations::Metric;
 use ana_drill::plan::PlanError;
 use ana_drill::targets::ResolveError;
 use ana_drill::{Drill, Plan, Target};
+use ana_env::time;
 use futures::future::join_all;
 use http::Method;
 use serde_json::{Value, json};
@@ -53,7 +56,7 @@ pub(super) async fn preflight(cluster: &Cluster, order: Order) -> Result<Ready, 
     let mut stream_created = false;
     if let Some(load) = &drill.load {
         let client = cluster.client();
-        let made = Box::pin(load::ensure_stream(&client, load.stream.as_str())).await;
+        let made = Box::pin(load::ensure_stream(&client, load)).await;
         stream_created = made.map_err(|error| {
             let what = format!("the stream {} of the load: {error}", load.stream);
             Refusal::new(what, "try: ana status --wait healthy")
@@ -66,6 +69,7 @@ pub(super) async fn preflight(cluster: &Cluster, order: Order) -> Result<Ready, 
         }
     }
     let mut census = Census::default();
+    Box::pin(leaders_settle(cluster)).await;
     Box::pin(cluster.count(&mut census, has_tags(&drill))).await;
     if let Ok(fresh) = cluster.look(census.clone()).await {
         seen = fresh;
@@ -86,6 +90,29 @@ pub(super) async fn preflight(cluster: &Cluster, order: Order) -> Result<Ready, 
         notes,
     })
 }
+
+/// Leaders that the trouble before has moved go home; a drill that begins meanwhile would be told of it as its own. One
+/// that does not go home in time is no reason to refuse.
+async fn leaders_settle(cluster: &Cluster) {
+    let clock = Arc::clone(&cluster.env().clock);
+    let began = clock.elapsed();
+    while clock.elapsed().saturating_sub(began) < SETTLE_MAX {
+        if let Ok(seen) = cluster.look(Census::default()).await {
+            let mut groups = seen.status.groups.iter();
+            if groups.all(|group| {
+                group
+                    .preferred_leader
+                    .is_none_or(|to| group.leader == Some(to))
+            }) {
+                return;
+            }
+        }
+        time::sleep(LOOK_EVERY).await;
+    }
+}
+
+const SETTLE_MAX: Duration = Duration::from_secs(20);
+const LOOK_EVERY: Duration = Duration::from_millis(300);
 
 /// Drawn seeds are short, so that a person can type them.
 const SEEDS: u64 = 1_000_000;
