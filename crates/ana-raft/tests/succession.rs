@@ -35,7 +35,7 @@ async fn a_lost_leader_is_succeeded_when_its_lease_is_over_and_not_before() {
         for told in [true, false] {
             let cluster = Cluster::new(3).await;
             let leader = cluster.leader().await;
-            let config = cluster.nodes[&NodeId(1)].parts.config.clone();
+            let config = std::sync::Arc::clone(&cluster.nodes[&NodeId(1)].parts.config);
             let id = NodeId(*leader.raft().unwrap().node_id());
             put(&leader, "a").await.unwrap();
             time::sleep(Duration::from_secs(2)).await;
