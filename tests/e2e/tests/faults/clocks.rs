@@ -157,7 +157,8 @@ async fn nothing_is_dropped_early(cluster: &Cluster) -> Result<()> {
         .iter()
         .find(|group| group.stream.as_deref() == Some(OTHER));
     let leader = group.and_then(|group| group.leader).context("a leader")?;
-    let ahead = ["clock.jump", "--offset", "25h", "--for", "60s"];
+    // A day, the hour by which stamps may be ahead since the jump before, and room.
+    let ahead = ["clock.jump", "--offset", "27h", "--for", "60s"];
     add(
         cluster,
         &[&ahead[..], &["--node", &leader.to_string()]].concat(),
