@@ -1,7 +1,7 @@
 //! Ways to break a clean history, each with the anomalies it must be found under, and those that may follow from it.
 
 use crate::history::{At, Chain, History, Outcome, Put, Seen, Shard, Start, Way};
-use crate::{Anomaly, Sequence};
+use crate::{Anomaly, Sequence, Value};
 
 mod records;
 mod readers;
@@ -138,6 +138,14 @@ fn last_of(history: &mut History, number: usize) -> Option<(Shard, &mut Vec<Seen
     let long = finals.filter(|(_, read)| read.seen.len() >= 8);
     let (shard, read) = pick(long.collect(), number)?;
     Some((*shard, &mut read.seen))
+}
+
+/// Stores a value once more, behind all others.
+fn append(log: &mut Vec<Seen>, value: Value) -> Option<()> {
+    let last = *log.last()?;
+    let next = Seen::new(last.sequence().next(), Some(value), last.arrival_ms());
+    log.push(next);
+    Some(())
 }
 
 fn moved(seen: &Seen, sequence: Sequence) -> Seen {

@@ -17,7 +17,7 @@ use ana_raft::{Group, GroupHealth, MachineKind, rebuild};
 use ana_types::{GroupId, NodeId};
 
 use crate::common::{self, GROUP, eventually, open_shards, put, put_many, scoped};
-use crate::repair::{Node, introduce, leader, node, node_on};
+use crate::repair::{Node, env_on, introduce, leader, node, node_on};
 
 /// Many times what an election takes here, at a fifth and two of the usual times.
 const ELECTIONS: Duration = Duration::from_secs(6);
@@ -224,11 +224,7 @@ async fn a_wipe_that_is_cut_off_is_finished_before_anything_is_opened() {
         disk.remove_file(&group.join("segment-2")).await.unwrap();
         disk.sync_dir(&group).await.unwrap();
         disk.crash();
-        let env = common::Node::new(NodeId(1), |_| {}).parts.env;
-        let env = ana_env::Env {
-            disk: std::sync::Arc::new(disk.clone()),
-            ..env
-        };
+        let env = env_on(NodeId(1), &disk);
         let peers = ana_raft::Peers::new(env.clone(), NodeId(1));
         let checkpoints = std::sync::Arc::new(ana_raft::MemoryCheckpoints::new());
         let started = ana_raft::Groups::start(env, common::config(NodeId(1)), checkpoints, peers);

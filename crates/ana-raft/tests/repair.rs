@@ -55,13 +55,18 @@ pub(crate) async fn node(id: NodeId) -> Node {
     node_on(id, MemoryDisk::new(id.0, MemoryDiskOptions::default())).await
 }
 
-pub(crate) async fn node_on(id: NodeId, disk: MemoryDisk) -> Node {
-    let env = Env {
+/// A machine with this disk and a real network.
+pub(crate) fn env_on(id: NodeId, disk: &MemoryDisk) -> Env {
+    Env {
         clock: Arc::new(TokioClock::new(EPOCH_MS)),
         disk: Arc::new(disk.clone()),
         net: Arc::new(RealNet),
         rng: Arc::new(SeededRng::new(id.0)),
-    };
+    }
+}
+
+pub(crate) async fn node_on(id: NodeId, disk: MemoryDisk) -> Node {
+    let env = env_on(id, &disk);
     let peers = Peers::new(env.clone(), id);
     let settings = config(id);
     let checkpoints = Arc::new(MemoryCheckpoints::new());
@@ -178,12 +183,7 @@ async fn a_damaged_replica_is_evicted_emptied_and_becomes_a_voter_again() {
 async fn the_first_power_cut_does_not_take_the_directories() {
     scoped(async {
         let disk = MemoryDisk::new(1, MemoryDiskOptions::default());
-        let env = Env {
-            clock: Arc::new(TokioClock::new(EPOCH_MS)),
-            disk: Arc::new(disk.clone()),
-            net: Arc::new(RealNet),
-            rng: Arc::new(SeededRng::new(1)),
-        };
+        let env = env_on(NodeId(1), &disk);
         let mut settings = config(NodeId(1));
         settings.data_dir = "/new/deep/data".into();
         let peers = Peers::new(env.clone(), NodeId(1));

@@ -1,8 +1,8 @@
 //! Readers: what came, in which order and when.
 
 use super::{
-    Breakage, acknowledged, breakage, chain_with, change, forget, from_horizon, last_of, moved,
-    of_outcome, pick, position,
+    Breakage, acknowledged, append, breakage, chain_with, change, forget, from_horizon, last_of,
+    moved, of_outcome, pick, position,
 };
 use crate::Anomaly::{
     ArrivalTime, FanOut, PollOrder, RecordResult, ReshardOrder, Retention, Sentinel, StaleRead,
@@ -128,12 +128,7 @@ pub(super) const BREAKAGES: &[Breakage] = &[
         |history, number| {
             let put = of_outcome(history, number, Outcome::Refused, true)?;
             let (_, log) = last_of(history, number)?;
-            let last = *log.last()?;
-            log.push(Seen::new(
-                last.sequence().next(),
-                Some(put.value),
-                last.arrival_ms(),
-            ));
+            append(log, put.value)?;
             Some(())
         },
     )

@@ -1,7 +1,7 @@
 //! Records: what was put and what the last read has.
 
 use super::{
-    Breakage, acknowledged, breakage, chain_with, change, forget, from_horizon, last_of,
+    Breakage, acknowledged, append, breakage, chain_with, change, forget, from_horizon, last_of,
     of_outcome, seen_unknown,
 };
 use crate::Anomaly::{
@@ -75,12 +75,7 @@ pub(super) const BREAKAGES: &[Breakage] = &[
     breakage("a refused put is there", &[Phantom], |history, number| {
         let put = of_outcome(history, number, Outcome::Refused, false)?;
         let (_, log) = last_of(history, number)?;
-        let last = *log.last()?;
-        log.push(Seen::new(
-            last.sequence().next(),
-            Some(put.value),
-            last.arrival_ms(),
-        ));
+        append(log, put.value)?;
         Some(())
     })
     .also(&[ReshardOrder]),
@@ -112,12 +107,7 @@ pub(super) const BREAKAGES: &[Breakage] = &[
         let put = history.puts[acknowledged(history, number)?];
         let log = &mut history.finals.get_mut(&put.shard)?.seen;
         for _ in 0..2 {
-            let last = *log.last()?;
-            log.push(Seen::new(
-                last.sequence().next(),
-                Some(put.value),
-                last.arrival_ms(),
-            ));
+            append(log, put.value)?;
         }
         Some(())
     })

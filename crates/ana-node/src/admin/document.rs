@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use ana_router::status::{ClusterStatus, GroupView, NodeState, ReplicaView};
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::supervisor::NodeView;
 use crate::faults::FaultEntry;
 
 /// The whole cluster.
@@ -147,6 +148,46 @@ impl StatusDocument {
         };
         document.judge();
         document
+    }
+
+    /// The document when no node answered.
+    pub fn unanswered() -> Self {
+        StatusDocument {
+            endpoint: String::new(),
+            cluster_id: None,
+            supervisor: None,
+            health: Health::Unavailable,
+            encryption_at_rest: false,
+            disposable: false,
+            faults: Vec::new(),
+            nodes: Vec::new(),
+            groups: Vec::new(),
+        }
+    }
+
+    /// Takes over what the supervisor tells: it knows processes better than the nodes know each other.
+    pub fn correct(&mut self, supervised: Vec<NodeView>) {
+        for view in supervised {
+            let word = view.state.word();
+            match self.nodes.iter_mut().find(|node| node.id == view.id) {
+                Some(node) => {
+                    node.pid = view.pid;
+                    // A process that runs and that its peers cannot reach is not up.
+                    if node.state != "unreachable" || word != "up" {
+                        node.state = word.to_owned();
+                    }
+                }
+                None => self.nodes.push(NodeEntry {
+                    id: view.id,
+                    zone: view.zone,
+                    pid: view.pid,
+                    api: view.api,
+                    peer: view.peer,
+                    state: word.to_owned(),
+                }),
+            }
+        }
+        self.nodes.sort_by_key(|node| node.id);
     }
 
     /// Sets the health of the whole from that of its parts.

@@ -33,6 +33,18 @@ impl Endpoint {
         host.unwrap_or_default().trim_matches(['[', ']'])
     }
 
+    /// Another address (`host:port`), spoken to in the same way.
+    ///
+    /// # Errors
+    /// When it is not an address.
+    pub fn beside(&self, address: &str) -> Result<Endpoint, EndpointError> {
+        format!("{}://{address}", self.scheme()).parse()
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.tls { "https" } else { "http" }
+    }
+
     /// Whether it is spoken to by TLS.
     pub fn is_tls(&self) -> bool {
         self.tls
@@ -70,8 +82,7 @@ impl FromStr for Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.tls { "https" } else { "http" };
-        write!(f, "{scheme}://{}", self.authority)
+        write!(f, "{}://{}", self.scheme(), self.authority)
     }
 }
 

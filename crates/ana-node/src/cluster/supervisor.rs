@@ -62,6 +62,18 @@ pub enum NodeState {
     Down,
 }
 
+impl NodeState {
+    /// The state in lower case, as in the JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            NodeState::Starting => "starting",
+            NodeState::Up => "up",
+            NodeState::Stopping => "stopping",
+            NodeState::Down => "down",
+        }
+    }
+}
+
 /// One line of the supervisor's status.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeView {

@@ -168,20 +168,10 @@ pub(super) fn table(nodes: &[NodeView]) -> Table {
             node.id.to_string(),
             node.zone.clone(),
             node.pid.map_or(String::new(), |pid| pid.to_string()),
-            state_word(node.state).to_owned(),
+            node.state.word().to_owned(),
             node.api.clone(),
             node.reason.clone(),
         ]);
     }
     table
-}
-
-/// A state in lower case, as in the JSON.
-pub(super) fn state_word(state: NodeState) -> &'static str {
-    match state {
-        NodeState::Starting => "starting",
-        NodeState::Up => "up",
-        NodeState::Stopping => "stopping",
-        NodeState::Down => "down",
-    }
 }

@@ -8,7 +8,7 @@ use http::Method;
 use super::Context;
 use super::fault::{self, show};
 use super::node::{self, Nodes};
-use crate::admin::document::{GroupEntry, Health, NodeEntry, StatusDocument};
+use crate::admin::document::{GroupEntry, Health, StatusDocument};
 use crate::error::{CliError, Exit};
 use crate::output::{self, Format, Paint, Table};
 
@@ -89,23 +89,13 @@ pub(super) async fn collect(context: &Context) -> Result<StatusDocument, CliErro
     );
     let mut document = match (from_node, &from_supervisor) {
         (Ok(document), _) => document,
-        (Err(_), Ok(_)) => StatusDocument {
-            endpoint: String::new(),
-            cluster_id: None,
-            supervisor: None,
-            health: Health::Unavailable,
-            encryption_at_rest: false,
-            disposable: false,
-            faults: Vec::new(),
-            nodes: Vec::new(),
-            groups: Vec::new(),
-        },
+        (Err(_), Ok(_)) => StatusDocument::unanswered(),
         (Err(error), Err(_)) => return Err(error),
     };
     document.endpoint = context.endpoint.to_string();
     if let Ok(supervised) = from_supervisor {
         document.supervisor = Some(context.endpoint.to_string());
-        merge(&mut document, supervised);
+        document.correct(supervised.nodes);
     }
     document.judge();
     if document.disposable {
@@ -113,31 +103,6 @@ pub(super) async fn collect(context: &Context) -> Result<StatusDocument, CliErro
         document.faults = fault::faults_of(context, &document.nodes).await;
     }
     Ok(document)
-}
-
-/// The supervisor knows processes better than the nodes know each other.
-fn merge(document: &mut StatusDocument, supervised: Nodes) {
-    for view in supervised.nodes {
-        let word = node::state_word(view.state);
-        match document.nodes.iter_mut().find(|node| node.id == view.id) {
-            Some(node) => {
-                node.pid = view.pid;
-                // A process that runs and that its peers cannot reach is not up.
-                if node.state != "unreachable" || word != "up" {
-                    node.state = word.to_owned();
-                }
-            }
-            None => document.nodes.push(NodeEntry {
-                id: view.id,
-                zone: view.zone,
-                pid: view.pid,
-                api: view.api,
-                peer: view.peer,
-                state: word.to_owned(),
-            }),
-        }
-    }
-    document.nodes.sort_by_key(|node| node.id);
 }
 
 fn render(document: &StatusDocument, paint: Paint) -> String {
@@ -223,6 +188,7 @@ fn group_row(group: &GroupEntry, paint: Paint) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admin::document::NodeEntry;
     use crate::cluster::supervisor::{NodeState, NodeView};
 
     fn entry(id: u64, state: &str) -> NodeEntry {
@@ -253,28 +219,19 @@ mod tests {
 
     #[test]
     fn the_supervisor_corrects_what_nodes_guess() {
-        let mut document = StatusDocument {
-            endpoint: String::new(),
-            cluster_id: None,
-            supervisor: None,
-            health: Health::Healthy,
-            encryption_at_rest: false,
-            disposable: false,
-            faults: Vec::new(),
-            nodes: vec![
-                entry(1, "up"),
-                entry(2, "unreachable"),
-                entry(3, "unreachable"),
-            ],
-            groups: Vec::new(),
-        };
+        let mut document = StatusDocument::unanswered();
+        document.nodes = vec![
+            entry(1, "up"),
+            entry(2, "unreachable"),
+            entry(3, "unreachable"),
+        ];
         let nodes = vec![
             view(1, NodeState::Up),
             view(2, NodeState::Down),
             view(3, NodeState::Up),
             view(4, NodeState::Starting),
         ];
-        merge(&mut document, Nodes { nodes });
+        document.correct(nodes);
         let states: Vec<&str> = document
             .nodes
             .iter()

@@ -10,7 +10,7 @@ use std::time::Duration;
 use ana_check::history::{Listing, ReplicaDigest, ShardSeen};
 use ana_drill::quantity::Span;
 use ana_env::time;
-use ana_types::{HashKey, HashRange};
+use ana_types::{GroupId, HashKey, HashRange};
 use futures::future::join_all;
 use serde::Deserialize;
 
@@ -30,7 +30,6 @@ const EQUAL_MAX: Span = Span::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 /// A stream that was there before is read from this long before the run, in case a clock is off.
 const BEFORE_MS: u64 = 120_000;
-const META_GROUP: u64 = 0;
 
 /// Reads the whole stream into the history; `since_ms` is when the run began, if the stream was there before.
 ///
@@ -155,7 +154,7 @@ pub async fn compare(
     let ours = |group: &&GroupEntry| {
         let stream = group.stream.as_ref();
         let named = stream.is_some_and(|stream| streams.is_empty() || streams.contains(stream));
-        group.id == META_GROUP || named
+        group.id == GroupId::METADATA.0 || named
     };
     let groups: Vec<(u64, u64)> = seen
         .status

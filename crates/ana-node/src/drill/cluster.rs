@@ -179,13 +179,7 @@ impl Cluster {
     }
 
     fn client_at(&self, address: &str) -> Result<Client, Refused> {
-        let scheme = if self.endpoint.is_tls() {
-            "https"
-        } else {
-            "http"
-        };
-        let endpoint = format!("{scheme}://{address}").parse();
-        let endpoint = endpoint.map_err(|error| {
+        let endpoint = self.endpoint.beside(address).map_err(|error| {
             Refused::new(format!("the address {address} cannot be used: {error}"))
         })?;
         Ok(Client::new(self.env.clone(), endpoint, self.access.clone()))

@@ -10,14 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ana_drill::Topology;
 use ana_drill::topology::{ShardName, ShardPlace};
-use ana_types::{NodeId, ShardIndex, StreamName, Zone};
+use ana_types::{GroupId, NodeId, ShardIndex, StreamName, Zone};
 
 use super::record::What;
 use crate::admin::document::{GroupEntry, Health, NodeEntry, StatusDocument};
 use crate::cluster::supervisor::NodeView;
-
-/// The group of the metadata.
-const META_GROUP: u64 = 0;
 
 /// Streams as their lists tell them: tags, and the shards that take writes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,7 +41,7 @@ pub fn join(
     let mut answers = answers.into_iter();
     let mut joined = match (answers.next(), &supervised) {
         (Some(first), _) => first,
-        (None, Some(_)) => empty(),
+        (None, Some(_)) => StatusDocument::unanswered(),
         (None, None) => return None,
     };
     for other in answers {
@@ -59,27 +56,10 @@ pub fn join(
             }
         }
     }
-    for view in supervised.into_iter().flatten() {
-        correct(&mut joined.nodes, view);
-    }
-    joined.nodes.sort_by_key(|node| node.id);
+    joined.correct(supervised.unwrap_or_default());
     joined.groups.sort_by_key(|group| group.id);
     joined.judge();
     Some(joined)
-}
-
-fn empty() -> StatusDocument {
-    StatusDocument {
-        endpoint: String::new(),
-        cluster_id: None,
-        supervisor: None,
-        health: Health::Unavailable,
-        encryption_at_rest: false,
-        disposable: false,
-        faults: Vec::new(),
-        nodes: Vec::new(),
-        groups: Vec::new(),
-    }
 }
 
 fn newness(group: &GroupEntry) -> (u64, bool, usize) {
@@ -96,30 +76,6 @@ fn join_nodes(mut known: Vec<NodeEntry>, others: Vec<NodeEntry>) -> Vec<NodeEntr
         }
     }
     known
-}
-
-/// The supervisor knows processes better than the nodes know each other; a process that runs and that its peers
-/// cannot reach is not up.
-fn correct(nodes: &mut Vec<NodeEntry>, view: NodeView) {
-    let word = serde_json::to_value(view.state);
-    let word = word.ok().and_then(|word| word.as_str().map(str::to_owned));
-    let state = word.unwrap_or_default();
-    match nodes.iter_mut().find(|node| node.id == view.id) {
-        Some(node) => {
-            node.pid = view.pid;
-            if node.state != "unreachable" || state != "up" {
-                node.state = state;
-            }
-        }
-        None => nodes.push(NodeEntry {
-            id: view.id,
-            zone: view.zone,
-            pid: view.pid,
-            api: view.api,
-            peer: view.peer,
-            state,
-        }),
-    }
 }
 
 /// The cluster at one moment.
@@ -178,7 +134,7 @@ impl Snapshot {
             .status
             .groups
             .iter()
-            .find(|group| group.id == META_GROUP);
+            .find(|group| group.id == GroupId::METADATA.0);
         Topology {
             nodes: zones.collect(),
             meta_leader: meta.and_then(|group| group.leader).map(NodeId),
@@ -201,7 +157,7 @@ impl Snapshot {
             .status
             .groups
             .iter()
-            .filter(|group| group.id == META_GROUP);
+            .filter(|group| group.id == GroupId::METADATA.0);
         let meta = meta.map(|group| (None, lead(group)));
         let shards = self
             .shards()

@@ -64,13 +64,7 @@ pub(super) async fn ask<T: DeserializeOwned>(
     path: &str,
     body: Bytes,
 ) -> Result<T, CliError> {
-    let scheme = if context.endpoint.is_tls() {
-        "https"
-    } else {
-        "http"
-    };
-    let endpoint = format!("{scheme}://{}", node.api);
-    let endpoint = endpoint.parse().map_err(|error| {
+    let endpoint = context.endpoint.beside(&node.api).map_err(|error| {
         let what = format!("the address of node {} cannot be used: {error}", node.id);
         CliError::new(Exit::Failed, what).context(node.api.clone())
     })?;

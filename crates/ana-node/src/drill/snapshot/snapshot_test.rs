@@ -28,7 +28,7 @@ pub(in crate::drill) fn group(id: u64, shard: u32, leader: Option<u64>, term: u6
     };
     GroupEntry {
         id,
-        stream: (id != META_GROUP).then(|| "orders".to_owned()),
+        stream: (id != GroupId::METADATA.0).then(|| "orders".to_owned()),
         shards: vec![ShardIndex(shard).to_string()],
         voters: vec![1, 2, 3],
         leader,
@@ -58,7 +58,7 @@ pub(in crate::drill) fn status() -> StatusDocument {
             group(1, 0, Some(2), 4),
             group(2, 1, Some(3), 4),
         ],
-        ..empty()
+        ..StatusDocument::unanswered()
     }
 }
 
