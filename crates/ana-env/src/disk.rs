@@ -64,6 +64,21 @@ pub struct Space {
     pub total_bytes: u64,
 }
 
+/// Largest part of a file system that counts when its fullness is judged, bytes.
+pub const JUDGED_BYTES_MAX: u64 = 40 << 30;
+
+impl Space {
+    /// How full it is, in permille of its size, or of [`JUDGED_BYTES_MAX`] where it is larger: a tenth of two terabytes
+    /// is no reason to refuse anything, four gigabytes that are left on any disk are.
+    #[must_use]
+    pub fn fullness_permille(&self) -> u16 {
+        let judged = self.total_bytes.min(JUDGED_BYTES_MAX);
+        let free = u128::from(self.free_bytes.min(judged)) * 1000;
+        let free = free.div_ceil(u128::from(judged.max(1)));
+        1000_u16.saturating_sub(u16::try_from(free).unwrap_or(1000))
+    }
+}
+
 /// A file system. Kinds of error are those of `std::io`: `NotFound`, `StorageFull` and so on.
 ///
 /// Dropping the future of a call does not undo it and does not mean it will not happen.
@@ -124,4 +139,32 @@ pub trait File: Send + Sync + Debug {
 
     /// Cuts or extends (with zeros, unreserved) the file to `len`.
     async fn truncate(&self, len: u64) -> io::Result<()>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fullness_is_judged_by_what_is_left() {
+        const GIB: u64 = 1 << 30;
+        for (free_bytes, total_bytes, permille) in [
+            (100, 1000, 900),
+            (0, 1000, 1000),
+            (1, 100_000, 999),
+            (1000, 1000, 0),
+            (2000, 1000, 0),
+            (0, 0, 1000),
+            (20 * GIB, 252 * GIB, 500),
+            (4 * GIB, 252 * GIB, 900),
+            (4 * GIB, 40 * GIB, 900),
+            (u64::MAX, u64::MAX, 0),
+        ] {
+            let space = Space {
+                free_bytes,
+                total_bytes,
+            };
+            assert_eq!(space.fullness_permille(), permille, "{space:?}");
+        }
+    }
 }

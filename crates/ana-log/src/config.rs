@@ -17,7 +17,7 @@ pub struct LogConfig {
     pub index_cache_bytes: usize,
     /// Allocated files held ready for the next segment (purged segments are recycled into them).
     pub spare_segments: usize,
-    /// Disk use, in permille of the file system, at which entries are refused. 1000 turns it off.
+    /// Fullness of the disk, permille, at which entries are refused. 1000 turns it off.
     pub full_at_permille: u16,
     /// A file of this size is kept so that votes, purges and snapshots still find room on a disk
     /// that has none left, bytes. 0 keeps none.

@@ -19,7 +19,7 @@ use crate::{Health, group_commit};
 /// Each segment is this many times as large as the one before, up to the size in the settings.
 const GROWTH: u64 = 4;
 /// Disk use must fall this far below the limit before a full log heals, permille.
-const HEAL_PERMILLE: u64 = 10;
+const HEAL_PERMILLE: u16 = 10;
 
 /// Works until the log is closed.
 pub(crate) async fn keep(shared: Arc<Shared>) {
@@ -141,12 +141,8 @@ async fn check_space(shared: &Shared) {
             return;
         }
     };
-    let used = space.total_bytes.saturating_sub(space.free_bytes);
-    let permille = used
-        .saturating_mul(1000)
-        .checked_div(space.total_bytes)
-        .unwrap_or(0);
-    let limit = u64::from(shared.config.full_at_permille);
+    let permille = space.fullness_permille();
+    let limit = shared.config.full_at_permille;
     let now = shared.clock.elapsed();
     let mut state = shared.state();
     state.space_checked = now;

@@ -73,9 +73,9 @@ pub struct RaftNodeConfig {
     pub checkpoint_bytes: u64,
     /// A checkpoint is written after this long, if anything was applied; milliseconds.
     pub checkpoint_ms: u64,
-    /// Disk use, in thousandths, above which a leader takes no records.
+    /// Fullness of the disk, in thousandths, above which a leader takes no records.
     pub refuse_records_permille: u16,
-    /// Disk use, in thousandths, above which a follower takes no records and a leader no commands.
+    /// Fullness of the disk, in thousandths, above which a follower takes no records and a leader no commands.
     pub refuse_entries_permille: u16,
     /// Settings of each log.
     pub log: LogConfig,

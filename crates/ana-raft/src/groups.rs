@@ -286,8 +286,6 @@ async fn watch_disk(parts: Parts) {
 
 async fn measure(env: &Env, config: &RaftNodeConfig, disk_use: &DiskUse) -> io::Result<()> {
     let space = env.disk.space(&config.data_dir).await?;
-    let used = space.total_bytes.saturating_sub(space.free_bytes);
-    let permille = u128::from(used) * 1000 / u128::from(space.total_bytes.max(1));
-    disk_use.store(u16::try_from(permille).unwrap_or(1000), Ordering::Relaxed);
+    disk_use.store(space.fullness_permille(), Ordering::Relaxed);
     Ok(())
 }
