@@ -14,11 +14,13 @@
 use std::time::Duration;
 
 use crate::class::Class;
+use crate::drill::Step;
 
 mod act;
 mod random;
 
 pub use act::{Act, FINE_TEAR_BYTES};
+pub(crate) use act::{RESTART, cut, stop, swizzle};
 pub use random::{Shape, background, random};
 
 /// Whom a fault hits.
@@ -133,6 +135,8 @@ pub enum Fault {
     ClockDrift { who: Who, ppm: i64, lasts: Duration },
     /// The leader of the n-th group is told to give its leadership to another voter.
     LeaderMove { group: usize, to: usize },
+    /// A step of a drill.
+    Drill(Box<Step>),
 }
 
 impl Fault {
@@ -160,6 +164,7 @@ impl Fault {
             Fault::ClockJump { .. } => Class::ClockJump,
             Fault::ClockDrift { .. } => Class::ClockDrift,
             Fault::LeaderMove { .. } => Class::LeaderMove,
+            Fault::Drill(step) => step.class(),
         }
     }
 }
