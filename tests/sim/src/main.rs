@@ -4,6 +4,8 @@ use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use ana_check::Verdict;
+use ana_check::Verdict;
 use ana_sim::known::SCENARIOS;
 use ana_sim::plan::Plan;
 use ana_sim::run::{Report, run};
@@ -89,6 +91,7 @@ fn main() -> Result<ExitCode> {
             say(&format!("{plan:#?}"));
             let report = run(plan, false);
             tell(&report);
+            say(&report.verdict.to_string());
             Ok(verdict(report.broken.is_empty()))
         }
         Mode::Meta { count, first } => meta(count, first),
@@ -157,6 +160,7 @@ fn known() -> ExitCode {
 fn range(first: u64, count: u64, step: u64) -> ExitCode {
     let (mut acknowledged, mut reshards, mut elections, mut simulated, mut red) =
         (0, 0, 0, Duration::ZERO, 0);
+    let mut looked: Option<Verdict> = None;
     for seed in (0..count).map(|number| first + number * step) {
         SEED.store(seed, Ordering::Relaxed);
         let report = run(Plan::new(seed), false);
@@ -164,6 +168,10 @@ fn range(first: u64, count: u64, step: u64) -> ExitCode {
         reshards += report.reshards;
         elections += report.elections;
         simulated += report.simulated;
+        looked = match looked {
+            Some(looked) => Some(Verdict::join(looked, report.verdict.clone())),
+            None => Some(report.verdict.clone()),
+        };
         if !report.broken.is_empty() {
             red += 1;
             tell(&report);
@@ -173,6 +181,9 @@ fn range(first: u64, count: u64, step: u64) -> ExitCode {
         "worker: {count} seeds, {red} red, {acknowledged} records acknowledged, {reshards} reshards, {elections} elections, {} simulated s",
         simulated.as_secs()
     ));
+    if let Some(looked) = looked {
+        say(&format!("worker: looked at {}", looked.coverage()));
+    }
     verdict(red == 0)
 }
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use ana_check::{Verdict, check};
 use ana_env::runtime;
 
-use crate::invariants::{Broken, check};
+use crate::invariants::{Broken, broken};
 use crate::plan::Plan;
 use crate::workload::{Phase, Shared, audit, monitor, producer, reader, resharder, setup};
 use crate::world::World;
@@ -20,9 +21,11 @@ const RUN_MAX: Duration = Duration::from_secs(300);
 pub struct Report {
     pub seed: u64,
     pub broken: Vec<Broken>,
-    pub acknowledged: usize,
-    pub unknown: usize,
-    pub read: usize,
+    /// What the checker says of the run's history.
+    pub verdict: Verdict,
+    pub acknowledged: u64,
+    pub unknown: u64,
+    pub read: u64,
     pub reshards: usize,
     pub elections: usize,
     pub simulated: Duration,
@@ -43,18 +46,20 @@ pub fn run(plan: Plan, keep: bool) -> Report {
     let (mut sim, mut world) = World::new(&plan);
     let shared = Shared::new(plan);
     add_clients(&mut sim, &shared);
-    let mut broken = drive(&mut sim, &mut world, &shared);
+    let mut unfinished = drive(&mut sim, &mut world, &shared);
     let simulated = sim.elapsed();
     drop(sim);
     let (fingerprint, events, lines) = trace::end();
     let oracle = shared.oracle();
-    broken.extend(check(&oracle));
+    let verdict = check(&oracle.history);
+    unfinished.extend(broken(&verdict));
     Report {
         seed,
-        broken,
-        acknowledged: oracle.promises.len(),
-        unknown: oracle.unknown.len(),
-        read: oracle.finally.len(),
+        broken: unfinished,
+        acknowledged: verdict.figures.acknowledged,
+        unknown: verdict.figures.unknown,
+        read: verdict.figures.read,
+        verdict,
         reshards: oracle.reshards,
         elections: oracle.elections.len(),
         simulated,
