@@ -73,6 +73,7 @@ impl Seed {
         say(&format!("{plan:#?}"));
         let report = run(plan, false);
         tell(&report);
+        say(&report.verdict.to_string());
         say(&report.counters.table());
         Ok(verdict(report.broken.is_empty()))
     }
