@@ -23,6 +23,7 @@ mod assemble;
 mod propose;
 mod trimmer;
 mod upkeep;
+pub mod succession;
 
 pub mod status;
 pub mod group;
@@ -30,6 +31,7 @@ pub mod open;
 mod members;
 pub mod groups;
 pub mod repair;
+pub mod rebuild;
 
 pub mod convert;
 pub mod peers;
