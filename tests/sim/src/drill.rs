@@ -117,9 +117,6 @@ fn can(action: &Action) -> Result<(), &'static str> {
         | Action::Change(ChangeAction::RollingRestart { .. }) => {
             Err("nodes end here by a crash, not in order")
         }
-        Action::Process(ProcessAction::WipeDisk) => {
-            Err("a node that lost its folder must come back under a new id")
-        }
         Action::Zone(ZoneAction::Shift) => Err("nobody keeps leaders out of a zone here"),
         Action::Link(LinkAction::Loss { .. } | LinkAction::Thin { .. } | LinkAction::Reset) => {
             Err("simulated connections lose nothing by halves: a link is cut, slow or whole")
@@ -132,7 +129,7 @@ fn can(action: &Action) -> Result<(), &'static str> {
             Err("the nodes of a simulation stay the same")
         }
         Action::Api(_) => Err("faults of answers are for clients that are to be tested"),
-        Action::Process(ProcessAction::Kill | ProcessAction::Pause)
+        Action::Process(ProcessAction::Kill | ProcessAction::Pause | ProcessAction::WipeDisk)
         | Action::Zone(ZoneAction::Down | ZoneAction::Isolate | ZoneAction::Slow { .. })
         | Action::Link(
             LinkAction::Drop

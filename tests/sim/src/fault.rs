@@ -48,7 +48,7 @@ pub enum FileKind {
     Snapshot,
 }
 
-/// What a disk loses of a group's directory.
+/// What a disk loses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lost {
     /// Checkpoints: a cache.
@@ -57,6 +57,8 @@ pub enum Lost {
     Sealed,
     /// The snapshot.
     Snapshot,
+    /// All of the node's data, with the mark that says so: the node comes back empty and is filled again.
+    Everything,
 }
 
 /// One fault.

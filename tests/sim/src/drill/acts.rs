@@ -15,7 +15,7 @@ use ana_types::{NodeId, StreamName};
 
 use super::{Places, Step};
 use crate::class::Class;
-use crate::fault::{Act, FileKind, RESTART, cut, stop, swizzle};
+use crate::fault::{Act, FileKind, Lost, RESTART, cut, stop, swizzle};
 
 type Acts = Vec<(Duration, Act)>;
 
@@ -28,6 +28,7 @@ impl Step {
     pub fn class(&self) -> Class {
         match &self.action {
             Action::Process(ProcessAction::Pause) => Class::Pause,
+            Action::Process(ProcessAction::WipeDisk) => Class::LostFiles,
             Action::Zone(ZoneAction::Isolate) => Class::Isolate,
             Action::Zone(ZoneAction::Slow { .. }) | Action::Link(LinkAction::Delay { .. }) => {
                 Class::SlowLinks
@@ -87,6 +88,22 @@ impl Step {
                     (Duration::ZERO, Act::Freeze { node }),
                     (self.lasts, Act::Thaw { node }),
                 ]
+            }),
+            Action::Process(ProcessAction::WipeDisk) => each(&nodes, |node| {
+                let lost = Lost::Everything;
+                let mut acts = stop(node, false, RESTART);
+                acts.insert(
+                    1,
+                    (
+                        Duration::ZERO,
+                        Act::Lose {
+                            node,
+                            lost,
+                            place: 0,
+                        },
+                    ),
+                );
+                acts
             }),
             Action::Process(_) | Action::Zone(ZoneAction::Down) => {
                 each(&nodes, |node| stop(node, false, self.lasts))

@@ -73,7 +73,7 @@ fn built_in_drills_run_or_say_which_step_does_not() {
         assert!(possible.contains(name), "{name}");
     }
     assert!(!possible.contains("throttle-storm"));
-    assert!(!possible.contains("wipe-and-rejoin"));
+    assert!(possible.contains("wipe-and-rejoin"));
 }
 
 #[test]
