@@ -9,7 +9,7 @@
 //!   which they came.
 //! - Times of one history come from one monotonic clock; the wall clock is what that client's machine said.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 mod put;
 mod read;
@@ -206,7 +206,8 @@ impl History {
         Producer(self.producers.number(name))
     }
 
-    /// The producer of this name, if it ever made anything: for values that were read.
+    /// The producer of this name, if it was named before. Mind that a reader may see a record before its put is settled:
+    /// name producers when they begin, or use [`History::producer`] for what is read too.
     pub fn known_producer(&self, name: &str) -> Option<Producer> {
         self.producers.by_name.get(name).copied().map(Producer)
     }
@@ -313,6 +314,12 @@ impl History {
     /// What a replica has committed of a range, asked while the run goes on: never changes again.
     pub fn prefix(&mut self, digest: ReplicaDigest) {
         self.prefixes.push(digest);
+    }
+
+    /// The ranges that were asked for so: group, first and last entry; each once, in order.
+    pub fn prefix_ranges(&self) -> BTreeSet<(u64, u64, u64)> {
+        let range = |prefix: &ReplicaDigest| (prefix.group, prefix.from, prefix.upto);
+        self.prefixes.iter().map(range).collect()
     }
 
     /// Somebody saw this leader elected.

@@ -348,6 +348,23 @@ impl Verdict {
             .filter(|judgement| judgement.found > 0)
     }
 
+    /// How much each anomaly looked at, in one line.
+    pub fn coverage(&self) -> String {
+        let (exercised, not): (Vec<&Judgement>, Vec<&Judgement>) = self
+            .judgements
+            .iter()
+            .partition(|judgement| judgement.is_exercised());
+        let told = exercised
+            .iter()
+            .map(|judgement| format!("{} {}", judgement.anomaly, judgement.looked_at));
+        let mut told = told.collect::<Vec<_>>().join(", ");
+        if !not.is_empty() {
+            let not: Vec<&str> = not.iter().map(|judgement| judgement.anomaly.id()).collect();
+            told.push_str(&format!("; not exercised: {}", not.join(", ")));
+        }
+        told
+    }
+
     /// The verdict of two histories together, of two streams for example.
     #[must_use]
     pub fn join(mut self, other: Verdict) -> Verdict {

@@ -48,14 +48,18 @@ fn root() -> PathBuf {
         .expect("the repository's root")
 }
 
-/// Direct dependencies of every package of the workspace, development ones left out.
-fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
-    let metadata = cargo_metadata::MetadataCommand::new()
+fn metadata() -> cargo_metadata::Metadata {
+    cargo_metadata::MetadataCommand::new()
         .manifest_path(root().join("Cargo.toml"))
         .no_deps()
         .other_options(vec!["--offline".to_owned(), "--locked".to_owned()])
         .exec()
-        .expect("cargo metadata");
+        .expect("cargo metadata")
+}
+
+/// Direct dependencies of every package of the workspace, development ones left out.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let metadata = metadata();
     let direct = |package: &cargo_metadata::Package| {
         let product = |kind| kind != cargo_metadata::DependencyKind::Development;
         let listed = package
@@ -114,6 +118,35 @@ fn crates_depend_only_on_what_the_picture_allows() {
             assert!(
                 !depends.contains(*library) || users.contains(&name.as_str()),
                 "{name} may not name {library}"
+            );
+        }
+    }
+}
+
+/// Mistakes planted on purpose (`ana_types::planted`) are for the simulator alone, and it has to ask for them.
+#[test]
+fn only_the_simulator_can_plant_mistakes() {
+    const FEATURE: &str = "planted";
+    for package in &metadata().packages {
+        let name = package.name.as_str();
+        let asked = |names: &[String]| names.iter().any(|each| each.contains(FEATURE));
+        let has = package.features.contains_key(FEATURE);
+        assert_eq!(
+            has,
+            ["ana-types", "ana-sim"].contains(&name),
+            "{name} has the feature, or lacks it"
+        );
+        for (feature, enables) in &package.features {
+            assert!(
+                !asked(enables) || (name == "ana-sim" && feature == FEATURE),
+                "{name} asks for it with its feature {feature}"
+            );
+        }
+        for dependency in &package.dependencies {
+            assert!(
+                !asked(&dependency.features),
+                "{name} asks for it of {}",
+                dependency.name
             );
         }
     }

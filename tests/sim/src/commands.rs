@@ -12,7 +12,10 @@ use tracing::Level;
 use crate::output::say;
 use crate::trace::Fingerprint;
 
+mod child;
+mod drill;
 mod meta;
+mod plant;
 mod seed;
 mod seeds;
 
@@ -39,6 +42,10 @@ enum Mode {
     Seed(seed::Seed),
     /// Runs seeds twice each and compares every event
     Meta(meta::Meta),
+    /// Plants a mistake and runs seeds until one finds it (a build of its own; `plant list`)
+    Plant(plant::Plant),
+    /// Runs a drill, a file or a built-in one, over many seeds
+    Drill(drill::Drill),
 }
 
 impl Arguments {
@@ -54,6 +61,8 @@ impl Arguments {
             Mode::Range(range) => range.run(),
             Mode::Seed(seed) => seed.run(),
             Mode::Meta(meta) => meta.run(),
+            Mode::Plant(plant) => plant.run(),
+            Mode::Drill(drill) => drill.run(),
         }
     }
 }

@@ -23,6 +23,7 @@ pub const SOMETIMES: &[&str] = &[
     "a log was trimmed",
     "damage was found",
     "a repair ended",
+    "a node lost all its data",
     "a disk counted as full",
     "a process ended because its disk failed",
     "a process did not start",

@@ -14,11 +14,13 @@
 use std::time::Duration;
 
 use crate::class::Class;
+use crate::drill::Step;
 
 mod act;
 mod random;
 
 pub use act::{Act, FINE_TEAR_BYTES};
+pub(crate) use act::{RESTART, cut, stop, swizzle};
 pub use random::{Shape, background, random};
 
 /// Whom a fault hits.
@@ -46,7 +48,7 @@ pub enum FileKind {
     Snapshot,
 }
 
-/// What a disk loses of a group's directory.
+/// What a disk loses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lost {
     /// Checkpoints: a cache.
@@ -55,6 +57,8 @@ pub enum Lost {
     Sealed,
     /// The snapshot.
     Snapshot,
+    /// All of the node's data, with the mark that says so: the node comes back empty and is filled again.
+    Everything,
 }
 
 /// One fault.
@@ -133,6 +137,8 @@ pub enum Fault {
     ClockDrift { who: Who, ppm: i64, lasts: Duration },
     /// The leader of the n-th group is told to give its leadership to another voter.
     LeaderMove { group: usize, to: usize },
+    /// A step of a drill.
+    Drill(Box<Step>),
 }
 
 impl Fault {
@@ -160,6 +166,7 @@ impl Fault {
             Fault::ClockJump { .. } => Class::ClockJump,
             Fault::ClockDrift { .. } => Class::ClockDrift,
             Fault::LeaderMove { .. } => Class::LeaderMove,
+            Fault::Drill(step) => step.class(),
         }
     }
 }

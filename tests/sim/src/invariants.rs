@@ -1,14 +1,6 @@
-//! One file per promise. Each check names the promise and says what broke it.
+//! What a run broke: anomalies that the checker found in its history, and what kept it from its end.
 
-use crate::oracle::Oracle;
-
-mod acknowledged_is_kept;
-mod sequence_is_unique;
-mod order_per_key;
-mod reads_are_final;
-mod replicas_are_equal;
-mod ranges_tile;
-mod nothing_is_stuck;
+use ana_check::Verdict;
 
 /// A broken promise.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,26 +9,12 @@ pub struct Broken {
     pub what: String,
 }
 
-type Check = fn(&Oracle) -> Result<(), String>;
-
-const CHECKS: &[(&str, Check)] = &[
-    ("acknowledged is kept", acknowledged_is_kept::check),
-    (
-        "a sequence number names one record",
-        sequence_is_unique::check,
-    ),
-    ("order per key", order_per_key::check),
-    ("what was read stays", reads_are_final::check),
-    ("replicas are equal", replicas_are_equal::check),
-    ("open shards tile the key space", ranges_tile::check),
-    ("nothing is stuck after the faults", nothing_is_stuck::check),
-];
-
-/// All broken promises of a finished run.
+/// All broken promises of a verdict.
 #[must_use]
-pub fn check(oracle: &Oracle) -> Vec<Broken> {
-    let broken = |(promise, check): &(&'static str, Check)| {
-        check(oracle).err().map(|what| Broken { promise, what })
+pub fn broken(verdict: &Verdict) -> Vec<Broken> {
+    let broken = |judgement: &ana_check::Judgement| Broken {
+        promise: judgement.promise,
+        what: judgement.to_string(),
     };
-    CHECKS.iter().filter_map(broken).collect()
+    verdict.broken().map(broken).collect()
 }

@@ -2,7 +2,7 @@
 //!
 //! One seed decides everything: faults, their times, message delays, what a crash leaves on a disk. A run has a
 //! safety phase (faults while clients work) and then a liveness phase (all faults lifted, the cluster must heal and
-//! every client must get on). `oracle.rs` keeps what clients were promised; `invariants/` has one file per promise.
+//! every client must get on). `oracle.rs` keeps what clients were told; `ana-check` judges it.
 //!
 //! Must stay true: the same seed gives the same trace, event for event (`ana-sim meta` checks it).
 
@@ -18,6 +18,7 @@ pub mod trace;
 pub mod class;
 pub mod counters;
 pub mod fault;
+pub mod drill;
 pub mod plan;
 pub mod machine;
 pub mod world;
@@ -27,4 +28,5 @@ pub mod invariants;
 pub mod known;
 pub mod run;
 pub mod output;
+pub mod minimise;
 pub mod commands;

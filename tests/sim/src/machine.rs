@@ -5,7 +5,8 @@
 //! as a supervisor would.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use ana_env::memory::{MemoryDisk, MemoryDiskOptions, SeededRng, Tear};
 use ana_env::runtime::Pause;
 use ana_env::{Clock, Disk, Env, runtime};
 use ana_node::{Node, NodeConfig};
-use ana_raft::{Groups, MemoryCheckpoints};
+use ana_raft::{Groups, MemoryCheckpoints, rebuild};
 use ana_types::{GroupId, NodeId};
 use tokio::sync::Notify;
 
@@ -24,6 +25,8 @@ use crate::plan::Plan;
 pub const EPOCH_MS: u64 = 1_767_225_600_000;
 /// How long one "hour" of retention lasts where the plan trims: the 24 hours of a stream are 8.4 s.
 const TRIM_HOUR_MS: u64 = 350;
+/// Where a node keeps its data.
+const DATA_DIR: &str = "/data";
 /// Writes are torn at multiples of so many bytes, unless a fault tears them finer.
 pub const TEAR_BYTES: u64 = 512;
 
@@ -104,6 +107,8 @@ pub struct Inside {
     ordered: Notify,
     /// Why the process ended by itself.
     ended: Mutex<Option<String>>,
+    /// The node's data are to be taken away before it starts.
+    wiped: AtomicBool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -120,6 +125,11 @@ impl Inside {
     pub fn order(&self, order: Order) {
         lock(&self.orders).push_back(order);
         self.ordered.notify_one();
+    }
+
+    /// Takes the node's data away before it starts again.
+    pub fn wipe(&self) {
+        self.wiped.store(true, Ordering::Relaxed);
     }
 
     /// Why the process ended by itself, once.
@@ -224,7 +234,13 @@ async fn live(
     checkpoints: Arc<MemoryCheckpoints>,
     inside: Arc<Inside>,
 ) -> turmoil::Result {
-    let why = match Node::start(env, config, checkpoints).await {
+    let started = match wipe(&*env.disk, &inside).await {
+        Ok(()) => Node::start(env, config, checkpoints)
+            .await
+            .map_err(|error| error.to_string()),
+        Err(error) => Err(format!("taking the data away: {error}")),
+    };
+    let why = match started {
         Ok(node) => {
             let groups = node.groups().clone();
             *lock(&inside.groups) = Some(groups.clone());
@@ -238,13 +254,27 @@ async fn live(
         }
         Err(error) => {
             crate::counters::saw("a process did not start");
-            error.to_string()
+            error
         }
     };
     crate::trace::note(&why);
     tracing::warn!(%why, "the process ends");
     *lock(&inside.ended) = Some(why);
     std::future::pending().await
+}
+
+/// What an operator does to a node whose data are gone for good; it goes on where a crash has stopped it.
+async fn wipe(disk: &dyn Disk, inside: &Inside) -> std::io::Result<()> {
+    let dir = Path::new(DATA_DIR);
+    if inside.wiped.load(Ordering::Relaxed) {
+        rebuild::mark(disk, dir).await?;
+        inside.wiped.store(false, Ordering::Relaxed);
+    }
+    // The very first start has no directory yet.
+    if disk.list(dir).await.is_ok() && rebuild::wipe(disk, dir, &[]).await? {
+        crate::counters::saw("a node lost all its data");
+    }
+    Ok(())
 }
 
 /// Name of a node's host.
@@ -280,7 +310,7 @@ fn config(plan: &Plan, node: usize) -> NodeConfig {
         .collect();
     let hour = if plan.trim { TRIM_HOUR_MS } else { 3_600_000 };
     let text = format!(
-        "node_id = {}\nzone = \"{}\"\ndata_dir = \"/data\"\npeer = \"{}:7000\"\napi = \"{}\"\nlimits = \"off\"\n\
+        "node_id = {}\nzone = \"{}\"\ndata_dir = \"{DATA_DIR}\"\npeer = \"{}:7000\"\napi = \"{}\"\nlimits = \"off\"\n\
          transition_ms = 100\nretention_hour_ms = {hour}\n\
          [log]\nsegment_bytes = 65536\ncache_bytes = 65536\n\
          [trim]\npoint_bytes = 16384\npoint_ms = 1000\ncheck_ms = 700\n{members}",

@@ -93,6 +93,19 @@ impl Plan {
         self.faults.sort_by_key(|(at, _)| *at);
     }
 
+    /// The plan without all faults but these.
+    ///
+    /// # Errors
+    /// The first number that is none of a fault.
+    pub fn keep(&mut self, only: &[usize]) -> Result<(), usize> {
+        let all = std::mem::take(&mut self.faults);
+        for number in only {
+            let fault = all.get(*number).ok_or(*number)?;
+            self.faults.push(fault.clone());
+        }
+        Ok(())
+    }
+
     /// A seed for one part of the run, so that parts do not share randomness.
     #[must_use]
     pub fn derive(&self, part: u64) -> u64 {

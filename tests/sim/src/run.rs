@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use ana_check::{Verdict, check};
 use ana_env::runtime;
 
 use crate::counters::{self, Counters};
-use crate::invariants::{Broken, check};
+use crate::invariants::{Broken, broken};
 use crate::plan::Plan;
 use crate::workload::{Phase, Shared, audit, monitor, producer, reader, resharder, setup};
 use crate::world::World;
@@ -21,9 +22,11 @@ const RUN_MAX: Duration = Duration::from_secs(300);
 pub struct Report {
     pub seed: u64,
     pub broken: Vec<Broken>,
-    pub acknowledged: usize,
-    pub unknown: usize,
-    pub read: usize,
+    /// What the checker says of the run's history.
+    pub verdict: Verdict,
+    pub acknowledged: u64,
+    pub unknown: u64,
+    pub read: u64,
     pub reshards: usize,
     pub elections: usize,
     pub counters: Counters,
@@ -46,10 +49,10 @@ pub fn run(plan: Plan, keep: bool) -> Report {
     let (mut sim, mut world) = World::new(&plan);
     let shared = Shared::new(plan);
     add_clients(&mut sim, &shared);
-    let mut broken = drive(&mut sim, &mut world, &shared);
+    let mut unfinished = drive(&mut sim, &mut world, &shared);
     if let Err(what) = world.compare_machines() {
         let promise = "replicas hold the same state";
-        broken.push(Broken { promise, what });
+        unfinished.push(Broken { promise, what });
     }
     let simulated = sim.elapsed();
     // Handles of replicas go before the runtimes that they belong to.
@@ -57,13 +60,15 @@ pub fn run(plan: Plan, keep: bool) -> Report {
     drop(sim);
     let (fingerprint, events, lines) = trace::end();
     let oracle = shared.oracle();
-    broken.extend(check(&oracle));
+    let verdict = check(&oracle.history);
+    unfinished.extend(broken(&verdict));
     Report {
         seed,
-        broken,
-        acknowledged: oracle.promises.len(),
-        unknown: oracle.unknown.len(),
-        read: oracle.finally.len(),
+        broken: unfinished,
+        acknowledged: verdict.figures.acknowledged,
+        unknown: verdict.figures.unknown,
+        read: verdict.figures.read,
+        verdict,
         reshards: oracle.reshards,
         elections: oracle.elections.len(),
         counters: counters::end(pair),

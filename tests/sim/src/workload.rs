@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ana_check::history::ControlCall;
 use ana_env::time::sleep;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Value as Json, json};
 
 use crate::http::{Answer, aws};
-use crate::oracle::{Oracle, ShardSeen};
+use crate::oracle::{Oracle, ShardSeen, now};
 use crate::plan::Plan;
 use crate::world::api;
 
@@ -47,10 +48,7 @@ pub struct Shared {
 impl Shared {
     #[must_use]
     pub fn new(plan: Plan) -> Shared {
-        let oracle = Oracle {
-            retention_ms: crate::world::retention_ms(&plan),
-            ..Oracle::default()
-        };
+        let oracle = Oracle::new(crate::world::retention_ms(&plan));
         Shared {
             plan: Arc::new(plan),
             phase: Arc::new(AtomicU8::new(0)),
@@ -102,7 +100,7 @@ impl Shared {
 
     pub fn stuck(&self, what: String) {
         crate::trace::note(&what);
-        self.oracle().stuck.push(what);
+        self.oracle().history.stuck(what);
     }
 
     /// Dice of one client.
@@ -122,7 +120,13 @@ pub async fn setup(shared: Shared) -> turmoil::Result {
     let mut dice = shared.dice(10);
     let request = json!({"StreamName": STREAM, "ShardCount": shared.plan.shards});
     loop {
-        match aws(&shared.any_node(&mut dice), "CreateStream", &request).await {
+        let asked = now();
+        let answer = aws(&shared.any_node(&mut dice), "CreateStream", &request).await;
+        let call = ControlCall::Create {
+            shards: shared.plan.shards,
+        };
+        shared.oracle().controlled("setup", asked, call, &answer);
+        match answer {
             Answer::Ok(_) => break,
             Answer::Refused(_, kind, _) if kind == "ResourceInUseException" => break,
             Answer::Refused(..) | Answer::Unknown(_) => sleep(Duration::from_millis(100)).await,
@@ -153,20 +157,18 @@ pub async fn status(shared: &Shared, dice: &mut ChaCha8Rng) -> Option<String> {
 
 /// The stream's shards, if a node lists them.
 pub async fn listing(shared: &Shared, dice: &mut ChaCha8Rng) -> Option<Vec<ShardSeen>> {
-    match aws(
-        &shared.any_node(dice),
-        "ListShards",
-        &json!({"StreamName": STREAM}),
-    )
-    .await
-    {
-        Answer::Ok(answer) => Some(
-            answer["Shards"]
-                .as_array()?
-                .iter()
-                .filter_map(shard)
-                .collect(),
-        ),
+    let asked = now();
+    let request = json!({"StreamName": STREAM});
+    let answer = aws(&shared.any_node(dice), "ListShards", &request).await;
+    let mut oracle = shared.oracle();
+    oracle.controlled("lister", asked, ControlCall::List, &answer);
+    match answer {
+        Answer::Ok(answer) => {
+            let shards = answer["Shards"].as_array()?.iter();
+            let shards: Vec<ShardSeen> = shards.filter_map(shard).collect();
+            oracle.listed(asked, &shards);
+            Some(shards)
+        }
         Answer::Refused(..) | Answer::Unknown(_) => None,
     }
 }

@@ -79,7 +79,13 @@ impl World {
     /// Makes one fault happen from now on.
     pub fn fault(&mut self, sim: &mut turmoil::Sim<'static>, fault: &Fault) {
         crate::trace::note(&format!("{:?} {fault:?}", sim.elapsed()));
-        let acts = fault.acts(self.machines.len(), self.victim, |who| self.find(who));
+        let acts = match fault {
+            Fault::Drill(step) => step
+                .acts(&eyes::places(&self.machines, &step.streams()))
+                .inspect_err(|why| crate::trace::note(why))
+                .ok(),
+            fault => fault.acts(self.machines.len(), self.victim, |who| self.find(who)),
+        };
         for (offset, act) in acts.into_iter().flatten() {
             let due = sim.elapsed().checked_add(offset).unwrap_or(Duration::MAX);
             self.later(due, fault.class(), act);
@@ -204,13 +210,8 @@ impl World {
                 self.machines[node].clock.drift(sim.elapsed(), 0);
                 true
             }
-            Act::Flip { file, place } => {
-                damage::flip(&self.machines[self.victim].disk, file, place)
-            }
-            Act::Lose { lost, place } => {
-                let machine = &self.machines[self.victim];
-                damage::lose(machine, lost, place)
-            }
+            Act::Flip { node, file, place } => damage::flip(&self.machines[node].disk, file, place),
+            Act::Lose { node, lost, place } => damage::lose(&self.machines[node], lost, place),
             Act::Move { group, to } => self.move_leader(group, to),
         }
     }
@@ -288,13 +289,9 @@ impl World {
     }
 
     fn move_leader(&mut self, group: usize, to: usize) -> bool {
-        let (Some(from), Some(to)) = (
-            eyes::leader(&self.machines, group),
-            eyes::follower(&self.machines, group, to),
-        ) else {
-            return false;
-        };
-        let Some(group) = eyes::group_at(&self.machines, group) else {
+        let from = eyes::leader(&self.machines, group);
+        let group = eyes::group_at(&self.machines, group);
+        let (Some(from), Some(group)) = (from, group) else {
             return false;
         };
         let to = eyes::id_of(to);

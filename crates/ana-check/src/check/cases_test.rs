@@ -566,6 +566,7 @@ fn two_verdicts_are_one() {
         (lost.looked_at, lost.found, both.figures.acknowledged),
         (2, 1, 2)
     );
+    assert!(both.coverage().starts_with("A1 2, ") && both.coverage().ends_with("A19, A20"));
     let json = serde_json::to_value(&both).expect("a verdict is JSON");
     assert_eq!(json["judgements"][0]["id"], "A1");
     assert_eq!(

@@ -2,11 +2,13 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use clap::Args;
 use tracing::Level;
 
-use super::{now_runs, trace, verdict};
+use super::child::Run;
+use super::{now_runs, plant, trace, verdict};
+use crate::drill;
 use crate::known::SCENARIOS;
 use crate::output::{say, tell};
 use crate::plan::Plan;
@@ -21,19 +23,70 @@ pub(super) struct Seed {
     print: bool,
     #[arg(long, default_value = "info")]
     level: Level,
+    /// Only these faults of the plan, by their numbers from 0
+    #[arg(long, value_delimiter = ',')]
+    only: Option<Vec<usize>>,
+    /// If it fails, find out which faults are needed for it
+    #[arg(long, conflicts_with = "only")]
+    minimise: bool,
+    /// The faults of this drill, a file or a built-in one, instead of the seed's own
+    #[arg(long)]
+    drill: Option<String>,
+    /// Plant a mistake (a build of its own; `plant list`)
+    #[arg(long)]
+    bug: Option<String>,
+    /// Print what was broken and nothing else
+    #[arg(long, conflicts_with_all = ["print", "minimise"])]
+    brief: bool,
 }
 
 impl Seed {
     pub(super) fn run(self) -> Result<ExitCode> {
-        trace(self.level, self.print)?;
+        if let Some(bug) = &self.bug {
+            plant::make(bug)?;
+        }
         now_runs(self.seed);
-        let plan = Plan::new(self.seed);
+        let mut plan = match &self.drill {
+            Some(name) => drill::plan(&drill::load(name)?, self.seed)?,
+            None => Plan::new(self.seed),
+        };
+        if let Some(only) = &self.only {
+            let many = plan.faults.len();
+            plan.keep(only)
+                .map_err(|none| anyhow!("there is no fault {none}: the plan has {many}"))?;
+        }
+        if self.brief {
+            let report = run(plan, false);
+            tell(&report);
+            return Ok(verdict(report.broken.is_empty()));
+        }
+        trace(self.level, self.print)?;
+        let again = Run {
+            seed: self.seed,
+            bug: self.bug,
+            drill: self.drill,
+            only: self.only,
+        };
+        if self.minimise {
+            return minimise(&again, &plan);
+        }
         say(&format!("{plan:#?}"));
         let report = run(plan, false);
         tell(&report);
+        say(&report.verdict.to_string());
         say(&report.counters.table());
         Ok(verdict(report.broken.is_empty()))
     }
+}
+
+fn minimise(run: &Run, plan: &Plan) -> Result<ExitCode> {
+    let Some(broken) = run.broken()? else {
+        say(&format!("seed {} keeps all promises", run.seed));
+        return Ok(verdict(true));
+    };
+    say(&format!("seed {}: BROKEN {broken}", run.seed));
+    run.tell_smaller(plan, &broken)?;
+    Ok(verdict(false))
 }
 
 /// Runs the written scenarios.

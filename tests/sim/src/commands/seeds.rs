@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
+use ana_check::Verdict;
 use anyhow::{Context as _, Result};
 use clap::Args;
 
@@ -122,6 +123,7 @@ impl Range {
         let (mut acknowledged, mut reshards, mut elections, mut simulated, mut red) =
             (0, 0, 0, Duration::ZERO, 0);
         let mut counters = Counters::default();
+        let mut looked: Option<Verdict> = None;
         for seed in (0..self.count).map(|number| self.first + number * self.step) {
             now_runs(seed);
             let report = run(Plan::new(seed), false);
@@ -130,6 +132,10 @@ impl Range {
             elections += report.elections;
             simulated += report.simulated;
             counters.add(&report.counters);
+            looked = Some(match looked {
+                Some(looked) => looked.join(report.verdict.clone()),
+                None => report.verdict.clone(),
+            });
             if !report.broken.is_empty() {
                 red += 1;
                 tell(&report);
@@ -143,6 +149,9 @@ impl Range {
             self.count,
             simulated.as_secs()
         ));
+        if let Some(looked) = looked {
+            say(&format!("worker: looked at {}", looked.coverage()));
+        }
         match &self.counters {
             #[expect(
                 clippy::disallowed_methods,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{Fault, FileKind, Lost, Who};
 
 /// How long the process that a bit flip ends stays down.
-const RESTART: Duration = Duration::from_millis(150);
+pub(crate) const RESTART: Duration = Duration::from_millis(150);
 /// A torn write is torn at multiples of so many bytes.
 pub const FINE_TEAR_BYTES: u64 = 16;
 
@@ -89,14 +89,16 @@ pub enum Act {
         node: usize,
     },
     Flip {
+        node: usize,
         file: FileKind,
         place: u64,
     },
     Lose {
+        node: usize,
         lost: Lost,
         place: u64,
     },
-    /// The n-th voter of the n-th group is to lead.
+    /// The node is to lead the n-th group.
     Move {
         group: usize,
         to: usize,
@@ -170,7 +172,12 @@ impl Fault {
                     (lasts, Act::Steady { node }),
                 ]
             }
-            Fault::LeaderMove { group, to } => vec![(now, Act::Move { group, to })],
+            Fault::LeaderMove { group, to } => {
+                let to = find(Who::Follower(group, to))?;
+                vec![(now, Act::Move { group, to })]
+            }
+            // Its targets are those of a drill: the world asks the step itself.
+            Fault::Drill(_) => return None,
             Fault::SlowDisk { .. }
             | Fault::FullDisk { .. }
             | Fault::BitFlip { .. }
@@ -202,7 +209,14 @@ impl Fault {
                 place,
                 restart,
             } => {
-                let mut acts = vec![(now, Act::Flip { file, place })];
+                let mut acts = vec![(
+                    now,
+                    Act::Flip {
+                        node: victim,
+                        file,
+                        place,
+                    },
+                )];
                 if restart {
                     acts.extend(stop(victim, false, RESTART));
                 }
@@ -210,7 +224,17 @@ impl Fault {
             }
             Fault::LostFiles { lost, place, down } => {
                 let mut acts = stop(victim, true, down);
-                acts.insert(1, (now, Act::Lose { lost, place }));
+                acts.insert(
+                    1,
+                    (
+                        now,
+                        Act::Lose {
+                            node: victim,
+                            lost,
+                            place,
+                        },
+                    ),
+                );
                 acts
             }
             Fault::TornTail { who, slow, down } => {
@@ -299,14 +323,17 @@ impl Fault {
     }
 }
 
-fn stop(node: usize, power: bool, down: Duration) -> Vec<(Duration, Act)> {
+pub(crate) fn stop(node: usize, power: bool, down: Duration) -> Vec<(Duration, Act)> {
     vec![
         (Duration::ZERO, Act::Stop { node, power }),
         (down, Act::Start { node }),
     ]
 }
 
-fn cut(ways: impl Iterator<Item = (usize, usize)>, lasts: Duration) -> Vec<(Duration, Act)> {
+pub(crate) fn cut(
+    ways: impl Iterator<Item = (usize, usize)>,
+    lasts: Duration,
+) -> Vec<(Duration, Act)> {
     ways.flat_map(|(from, to)| {
         [
             (Duration::ZERO, Act::Cut { from, to }),
@@ -317,7 +344,7 @@ fn cut(ways: impl Iterator<Item = (usize, usize)>, lasts: Duration) -> Vec<(Dura
 }
 
 /// The ways between a node and each of the others, cut in turn, and from `lasts` on joined in the order of this number.
-fn swizzle(
+pub(crate) fn swizzle(
     node: usize,
     others: &[usize],
     order: u64,

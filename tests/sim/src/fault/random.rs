@@ -155,10 +155,11 @@ fn disk(class: Class, dice: &mut ChaCha8Rng, nodes: usize) -> Fault {
             restart: dice.random_bool(0.7),
         },
         Class::LostFiles => Fault::LostFiles {
-            lost: match dice.random_range(0..3) {
+            lost: match dice.random_range(0..5) {
                 0 => Lost::Checkpoints,
                 1 => Lost::Sealed,
-                _ => Lost::Snapshot,
+                2..=3 => Lost::Snapshot,
+                _ => Lost::Everything,
             },
             place: dice.next_u64(),
             down: ms(dice, 50..2000),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ana_check::history::ReplicaDigest;
 use ana_env::time::sleep;
 use rand_chacha::ChaCha8Rng;
 use serde_json::json;
@@ -9,19 +10,22 @@ use serde_json::json;
 use super::reader::records;
 use super::{Phase, STREAM, Shared, listing, monitor};
 use crate::http::{Answer, aws, get};
-use crate::oracle::{ReplicaSeen, Seen};
+use crate::oracle::now;
 use crate::world::{api, now_ms};
 
 /// Replicas have caught up, and each shard is read to its end, within this many milliseconds.
 const SETTLE_MS: u64 = 30_000;
+/// Blocks of committed entries that every replica is asked for again.
+const BLOCKS_MAX: usize = 24;
 
 /// Reads everything and asks every replica.
 pub async fn audit(shared: Shared) -> turmoil::Result {
     shared.wait(Phase::Audit).await;
     let mut dice = shared.dice(60);
     compare_replicas(&shared).await;
+    ask_again(&shared).await;
     read_everything(&shared, &mut dice).await;
-    if !shared.oracle().stuck.is_empty() {
+    if !shared.oracle().gets_on() {
         tell_statuses(&shared).await;
     }
     Ok(())
@@ -49,24 +53,24 @@ async fn read_everything(shared: &Shared, dice: &mut ChaCha8Rng) {
         }
         sleep(Duration::from_millis(50)).await;
     };
-    shared.oracle().read_ms = now_ms();
+    let began = now();
     for shard in &shards {
         read_whole(shared, dice, &shard.id).await;
     }
-    shared.oracle().shards = shards;
+    shared.oracle().history.everything_was_read(began);
 }
 
 async fn read_whole(shared: &Shared, dice: &mut ChaCha8Rng, shard: &str) {
-    let since = now_ms();
+    let since = now();
+    let named = shared.oracle().history.shard(shard);
+    shared.oracle().history.final_read(named).begin(since);
     let mut iterator = None;
-    let mut all: Vec<Seen> = Vec::new();
     loop {
-        if now_ms() > since + SETTLE_MS {
+        if now_ms() > since.wall_ms + SETTLE_MS {
             shared.stuck(format!(
                 "{shard} cannot be read to its end after the faults"
             ));
-            shared.oracle().unread.insert(shard.to_owned());
-            break;
+            return;
         }
         let host = shared.any_node(dice);
         let Some(position) = &iterator else {
@@ -84,9 +88,10 @@ async fn read_whole(shared: &Shared, dice: &mut ChaCha8Rng, shard: &str) {
         if let Answer::Ok(answer) =
             aws(&host, "GetRecords", &json!({"ShardIterator": position})).await
         {
-            let new = records(shard, &answer);
+            let mut oracle = shared.oracle();
+            let new = records(&mut oracle, &answer);
             let caught_up = new.is_empty() && answer["MillisBehindLatest"] == 0;
-            all.extend(new);
+            oracle.history.final_read(named).extend(new);
             iterator = answer["NextShardIterator"].as_str().map(str::to_owned);
             if caught_up || iterator.is_none() {
                 break;
@@ -95,58 +100,68 @@ async fn read_whole(shared: &Shared, dice: &mut ChaCha8Rng, shard: &str) {
             sleep(Duration::from_millis(50)).await;
         }
     }
-    shared.oracle().finally.extend(all);
+    let mut oracle = shared.oracle();
+    let read = oracle.history.final_read(named);
+    read.end(now());
+    read.complete();
+    let what = format!("{shard} is read to its end after the faults");
+    oracle.came_about(what, since, SETTLE_MS);
 }
 
 /// Waits until every replica of every group has the same committed log, and notes their digests.
 async fn compare_replicas(shared: &Shared) {
-    let since = now_ms();
+    let since = now();
     loop {
         let replicas = replicas(shared).await;
         let agreed = replicas
             .as_ref()
-            .is_some_and(|replicas| replicas.iter().all(ReplicaSeen::is_whole));
-        if agreed || now_ms() > since + SETTLE_MS {
-            if !agreed {
+            .is_some_and(|replicas| replicas.iter().all(ReplicaDigest::is_whole));
+        if agreed || now_ms() > since.wall_ms + SETTLE_MS {
+            if agreed {
+                let what = "replicas have caught up after the faults".to_owned();
+                shared.oracle().came_about(what, since, SETTLE_MS);
+            } else {
                 shared.stuck(format!(
                     "replicas have not caught up {SETTLE_MS} ms after the faults: {replicas:?}"
                 ));
             }
-            shared.oracle().replicas = replicas.unwrap_or_default();
+            let mut oracle = shared.oracle();
+            for replica in replicas.unwrap_or_default() {
+                oracle.history.replica(replica);
+            }
             return;
         }
         sleep(Duration::from_millis(200)).await;
     }
 }
 
-async fn replicas(shared: &Shared) -> Option<Vec<ReplicaSeen>> {
+async fn replicas(shared: &Shared) -> Option<Vec<ReplicaDigest>> {
     let status = get(&api(0), "/_ana/status").await.ok()?;
     monitor::note(shared, &status);
     let mut found = Vec::new();
     for group in status["groups"].as_array()? {
         let (id, upto) = (group["id"].as_u64()?, group["commit_index"].as_u64()?);
-        let purged = group["replicas"].as_array().into_iter().flatten();
-        let from = purged
-            .filter_map(|replica| replica["purged_index"].as_u64())
-            .max()
-            .filter(|purged| *purged > 0) // 0 says that nothing was purged yet.
-            .map_or(0, |purged| purged + 1);
+        let range = (id, monitor::first_kept(group), upto);
         for node in 0..shared.plan.nodes {
-            let path = format!("/_ana/digest?group={id}&from={from}&upto={upto}");
-            match get(&api(node), &path).await {
-                Ok(digest) => found.push(ReplicaSeen {
-                    node: node + 1,
-                    group: id,
-                    from: digest["from"].as_u64()?,
-                    upto: digest["upto"].as_u64()?,
-                    entries: digest["entries"].as_u64()?,
-                    digest: digest["digest"].as_str()?.to_owned(),
-                }),
+            match monitor::digest(shared, node, range).await {
+                Ok(Some((digest, _))) => found.push(digest),
                 // No replica of this group here.
-                Err(error) if format!("{error:#}").contains("HTTP 404") => {}
+                Ok(None) => {}
                 Err(_) => return None,
             }
         }
     }
     Some(found)
+}
+
+/// Asks every replica once more for what it, or another, had committed while the faults went on.
+async fn ask_again(shared: &Shared) {
+    let blocks = shared.oracle().history.prefix_ranges();
+    for range in blocks.into_iter().rev().take(BLOCKS_MAX) {
+        for node in 0..shared.plan.nodes {
+            if let Ok(Some((prefix, true))) = monitor::digest(shared, node, range).await {
+                shared.oracle().history.prefix(prefix);
+            }
+        }
+    }
 }

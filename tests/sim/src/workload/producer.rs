@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ana_check::Sequence;
+use ana_check::history::Put;
 use ana_env::time::sleep;
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
@@ -10,7 +12,7 @@ use serde_json::{Value as Json, json};
 use super::{Phase, STREAM, Shared};
 use crate::counters::saw;
 use crate::http::{Answer, aws};
-use crate::oracle::{Promise, Value};
+use crate::oracle::{Oracle, Value, now};
 use crate::world::now_ms;
 
 const KEYS: u64 = 4;
@@ -23,12 +25,12 @@ const RECOVER_MS: u64 = 20_000;
 pub async fn produce(shared: Shared, number: u64) -> turmoil::Result {
     shared.wait(Phase::Faults).await;
     let mut dice = shared.dice(20 + number);
-    let (mut counter, mut good, mut healing_since) = (0, 0, None);
+    let (mut counter, mut good, mut healing_since): (u32, _, _) = (0, 0, None);
     while good < GOOD_IN_A_ROW {
         let whole = put(&shared, &mut dice, number, counter).await;
         counter += 1;
         if shared.phase() >= Phase::Healing {
-            let since = *healing_since.get_or_insert_with(now_ms);
+            let since = healing_since.get_or_insert_with(now).wall_ms;
             good = if whole { good + 1 } else { 0 };
             if now_ms() > since + RECOVER_MS {
                 shared.stuck(format!(
@@ -39,12 +41,16 @@ pub async fn produce(shared: Shared, number: u64) -> turmoil::Result {
         }
         sleep(Duration::from_millis(dice.random_range(5..60))).await;
     }
+    if let Some(since) = healing_since.filter(|_| good >= GOOD_IN_A_ROW) {
+        let what = format!("producer {number} is acknowledged after the faults");
+        shared.oracle().came_about(what, since, RECOVER_MS);
+    }
     shared.end_work();
     Ok(())
 }
 
 /// One PutRecords; true if all of it was acknowledged.
-async fn put(shared: &Shared, dice: &mut ChaCha8Rng, number: u64, counter: u64) -> bool {
+async fn put(shared: &Shared, dice: &mut ChaCha8Rng, number: u64, counter: u32) -> bool {
     let first = dice.random_range(0..KEYS);
     let count = dice.random_range(1..=KEYS);
     let values: Vec<Value> = (0..count)
@@ -54,26 +60,35 @@ async fn put(shared: &Shared, dice: &mut ChaCha8Rng, number: u64, counter: u64) 
         })
         .collect();
     let records: Vec<Json> = values.iter().map(|value| record(value, dice)).collect();
-    let sent_ms = now_ms();
+    let sent = now();
     let body = json!({"StreamName": STREAM, "Records": records});
-    let answer = aws(&shared.any_node(dice), "PutRecords", &body).await;
+    let node = shared.any_node(dice);
+    let answer = aws(&node, "PutRecords", &body).await;
     let mut oracle = shared.oracle();
+    let put = |oracle: &mut Oracle, value: &Value| {
+        let (named, key) = (oracle.value(value), oracle.history.key(&value.key));
+        let client = oracle.history.client(&format!("producer-{number}"));
+        let put = Put::new(named, key, sent)
+            .by(client)
+            .through(oracle.history.node(&node));
+        if count > 1 { put.in_batch() } else { put }
+    };
     match answer {
         Answer::Ok(answer) => {
-            for (index, value) in values.into_iter().enumerate() {
+            for (index, value) in values.iter().enumerate() {
                 let entry = &answer["Records"][index];
-                match (entry["ShardId"].as_str(), entry["SequenceNumber"].as_str()) {
+                let put = put(&mut oracle, value);
+                let put = match (entry["ShardId"].as_str(), entry["SequenceNumber"].as_str()) {
                     (Some(shard), Some(sequence)) => {
-                        let promise = Promise {
-                            shard: shard.to_owned(),
-                            sequence: sequence.to_owned(),
-                            sent_ms,
-                            answered_ms: now_ms(),
-                        };
-                        oracle.promises.insert(value, promise);
+                        let shard = oracle.history.shard(shard);
+                        put.acknowledged(shard, Sequence::read(sequence), now().us)
                     }
-                    _ => drop(oracle.unknown.insert(value)),
-                }
+                    _ if entry["ErrorCode"] == "ProvisionedThroughputExceededException" => {
+                        put.refused(now().us)
+                    }
+                    _ => put,
+                };
+                oracle.history.put(put);
             }
             let whole = answer["FailedRecordCount"] == 0;
             if !whole {
@@ -84,7 +99,10 @@ async fn put(shared: &Shared, dice: &mut ChaCha8Rng, number: u64, counter: u64) 
         // A request-level refusal may hide parts that were stored: only a put that never reached a leader is sure.
         Answer::Refused(..) | Answer::Unknown(_) => {
             saw("a put has no known fate");
-            oracle.unknown.extend(values);
+            for value in &values {
+                let put = put(&mut oracle, value);
+                oracle.history.put(put);
+            }
             false
         }
     }

@@ -49,6 +49,11 @@ pub(super) fn lose(machine: &Machine, lost: Lost, place: u64) -> bool {
             machine.checkpoints.clear();
             return true;
         }
+        Lost::Everything => {
+            machine.checkpoints.clear();
+            machine.inside.wipe();
+            return true;
+        }
         Lost::Sealed => segments(&image, |newest| !newest),
         Lost::Snapshot => named(&image, "snapshot-"),
     };

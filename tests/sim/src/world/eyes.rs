@@ -5,11 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use ana_drill::topology::ShardPlace;
 use ana_raft::{GroupHealth, GroupStatus, MachineKind, Role};
-use ana_types::{GroupId, NodeId};
+use ana_types::{GroupId, NodeId, ShardIndex, StreamName, Zone};
 
 use crate::counters;
-use crate::machine::Machine;
+use crate::drill::Places;
+use crate::machine::{Machine, zone};
 
 /// How often the nodes are looked at.
 const EVERY: Duration = Duration::from_millis(25);
@@ -80,6 +82,49 @@ pub(super) fn anybody_else_leads(machines: &[Machine], node: usize, led: &[usize
         let leader = leader_of(machines, GroupId(*group as u64));
         leader.is_some_and(|leader| leader != node)
     })
+}
+
+/// The cluster as the targets of a drill see it, with these streams standing for the simulation's.
+pub(super) fn places(machines: &[Machine], streams: &BTreeSet<StreamName>) -> Places {
+    let mut places = Places::default();
+    for node in 0..machines.len() {
+        let zone = Zone::new(zone(node)).expect("one letter is a zone");
+        places.topology.nodes.insert(id_of(node), zone);
+    }
+    places.topology.meta_leader = leader_of(machines, GroupId::METADATA).map(id_of);
+    // Whoever has applied most of the metadata knows best.
+    let metas = machines
+        .iter()
+        .filter_map(|machine| machine.inside.groups()?.get(GroupId::METADATA));
+    let Some(meta) = metas.max_by_key(ana_raft::Group::applied) else {
+        return places;
+    };
+    let groups: BTreeMap<ShardIndex, GroupId> = meta.meta(|meta| {
+        let shards = meta.streams().values().flat_map(|it| it.shards.values());
+        let open = shards.filter(|info| info.is_open());
+        open.map(|info| (info.shard, info.group)).collect()
+    });
+    let mut at = BTreeMap::new();
+    while let Some(group) = group_at(machines, at.len()) {
+        if at.contains_key(&group) {
+            break;
+        }
+        at.insert(group, at.len());
+    }
+    let place = |group: GroupId| ShardPlace {
+        leader: leader_of(machines, group).map(id_of),
+        voters: meta.meta(|meta| {
+            let voters = meta.group(group).map(|it| it.voters.clone());
+            voters.into_iter().flatten().collect()
+        }),
+    };
+    let shards = groups.iter().map(|(shard, group)| (*shard, place(*group)));
+    places.name(streams, &shards.collect());
+    places.groups = groups
+        .iter()
+        .filter_map(|(shard, group)| Some((*shard, *at.get(group)?)))
+        .collect();
+    places
 }
 
 /// What was seen at the last look.
