@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ana_check::Verdict;
-use ana_check::Verdict;
 use ana_sim::known::SCENARIOS;
 use ana_sim::plan::Plan;
 use ana_sim::run::{Report, run};

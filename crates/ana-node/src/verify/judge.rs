@@ -88,18 +88,20 @@ impl Judge {
         };
         let arrival_ms = record.arrival_ms();
         let data = record.bytes();
-        let seen: Vec<Seen> = match data.as_deref().and_then(aggregation::open) {
-            None => {
-                let value = self.value(&record.partition_key, data.as_deref());
-                let seen = value.map(|value| Seen::new(at, value, arrival_ms));
-                seen.into_iter().collect()
+        let parts = data.as_deref().and_then(aggregation::open);
+        let seen: Vec<Seen> = match parts {
+            None if self.is_ours(&record.partition_key) => {
+                let value = self.value(data.as_deref());
+                vec![Seen::new(at, value, arrival_ms)]
             }
+            None => Vec::new(),
             // Packed on the way by a producer of another make: its parts share one sequence number.
             Some(parts) => (0..)
                 .zip(parts)
-                .filter_map(|(number, part)| {
-                    let value = self.value(&part.partition_key, Some(&part.data))?;
-                    Some(Seen::new(at, value, arrival_ms).part(number))
+                .filter(|(_, part)| self.is_ours(&part.partition_key))
+                .map(|(number, part)| {
+                    let value = self.value(Some(&part.data));
+                    Seen::new(at, value, arrival_ms).part(number)
                 })
                 .collect(),
         };
@@ -108,14 +110,14 @@ impl Judge {
         self.history.final_read(shard).extend(seen);
     }
 
-    /// `None` if it is not a record of this run; `Some(None)` if it is and is damaged.
-    fn value(&self, partition_key: &str, data: Option<&[u8]>) -> Option<Option<Value>> {
-        let rest = partition_key.strip_prefix(self.run.as_str())?;
-        if !rest.starts_with("-p") {
-            return None;
-        }
-        let payload = data.and_then(Payload::decode);
-        Some(payload.and_then(|payload| self.value_of(&payload)))
+    fn is_ours(&self, partition_key: &str) -> bool {
+        let rest = partition_key.strip_prefix(self.run.as_str());
+        rest.is_some_and(|rest| rest.starts_with("-p"))
+    }
+
+    /// `None` if it is damaged, or no producer of this run made it.
+    fn value(&self, data: Option<&[u8]>) -> Option<Value> {
+        self.value_of(&Payload::decode(data?)?)
     }
 
     fn value_of(&self, payload: &Payload) -> Option<Value> {
