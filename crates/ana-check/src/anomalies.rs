@@ -75,7 +75,8 @@ pub(crate) fn figures(index: &Index<'_>) -> Figures {
         figures.unknown += u64::from(put.outcome == crate::history::Outcome::Unknown);
     }
     let count = |records: usize| u64::try_from(records).unwrap_or(u64::MAX);
-    figures.read = index.logs.iter().map(|log| count(log.seen.len())).sum();
+    let finals = index.history.finals.values();
+    figures.read = finals.map(|read| count(read.seen.len())).sum();
     figures.foreign = count(index.orphans.len());
     let chains = index.history.chains.iter();
     figures.polled = chains.map(|chain| count(chain.seen.len())).sum();

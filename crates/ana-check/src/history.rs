@@ -316,6 +316,11 @@ impl History {
         self.prefixes.push(digest);
     }
 
+    /// What replicas said so far of ranges they had committed.
+    pub fn prefixes(&self) -> &[ReplicaDigest] {
+        &self.prefixes
+    }
+
     /// The ranges that were asked for so: group, first and last entry; each once, in order.
     pub fn prefix_ranges(&self) -> BTreeSet<(u64, u64, u64)> {
         let range = |prefix: &ReplicaDigest| (prefix.group, prefix.from, prefix.upto);

@@ -1,10 +1,14 @@
-//! Are the replicas of a group the same, entry for entry? Asked of each node for its own log.
+//! Are the replicas of a group the same, entry for entry, and does what they have committed stay? Asked of each node for
+//! its own log, judged by `ana-check` (A10 to A12).
 
+use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use ana_check::history::ReplicaDigest;
+use ana_check::{Anomaly, At, History};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
 use crate::cluster::{Cluster, Status, now, pause};
@@ -19,6 +23,20 @@ pub struct Digest {
     pub applied_index: u64,
     pub entries: u64,
     pub digest: String,
+}
+
+impl Digest {
+    fn told(&self, history: &mut History, node: u64, at: At) -> ReplicaDigest {
+        ReplicaDigest {
+            node: history.node(&format!("node {node}")),
+            group: self.group,
+            from: self.from,
+            upto: self.upto,
+            entries: self.entries,
+            digest: self.digest.clone(),
+            at,
+        }
+    }
 }
 
 /// Waits until all live replicas of every group have applied the same last index, then compares their logs.
@@ -66,18 +84,88 @@ fn compare(status: &Status) -> Result<Option<u64>> {
         }) {
             return Ok(None);
         }
-        for (node, each) in &digests {
-            ensure!(
-                each.digest == first.digest,
-                "group {}: node {node} holds other entries than node {}: {digests:#?}\n{}\n{status:#?}",
-                group.id,
-                digests[0].0,
-                differences(status, (group.id, from, upto), (digests[0].0, *node))?
-            );
-        }
+        judge(status, group.id, &digests)?;
         total += first.entries;
     }
     Ok(Some(total))
+}
+
+fn judge(status: &Status, group: u64, digests: &[(u64, Digest)]) -> Result<()> {
+    let mut history = History::default();
+    for (node, digest) in digests {
+        let told = digest.told(&mut history, *node, At::default());
+        history.replica(told);
+    }
+    let verdict = ana_check::check(&history);
+    let one = digests.first().context("some digests")?;
+    let Some(other) = digests.iter().find(|other| other.1.digest != one.1.digest) else {
+        ensure!(verdict.is_clean(), "group {group}: {verdict}");
+        return Ok(());
+    };
+    bail!(
+        "{}\n{}\n{status:#?}",
+        verdict.of(Anomaly::ReplicaDivergence),
+        differences(status, (group, one.1.from, one.1.upto), (one.0, other.0))?
+    )
+}
+
+/// Entries of a block that replicas are asked for again and again.
+const BLOCK: u64 = 500;
+/// Blocks of each group that are kept in mind, the newest: a digest reads what it is about.
+const BLOCKS_MAX: u64 = 4;
+
+/// What replicas said that they had committed, over time.
+#[derive(Debug, Default)]
+pub struct Prefixes {
+    history: History,
+}
+
+impl Prefixes {
+    /// Asks every node that is up for the newest whole blocks of every group, and for those it was asked for before.
+    pub fn note(&mut self, cluster: &Cluster) -> Result<()> {
+        let status = cluster.status()?;
+        let known = self.history.prefix_ranges();
+        for group in &status.groups {
+            let (first, end) = (group.purged_index() / BLOCK + 1, group.commit_index / BLOCK);
+            let newest = end.saturating_sub(BLOCKS_MAX).max(first)..end;
+            let newest = newest.map(|block| (block * BLOCK, (block + 1) * BLOCK - 1));
+            let before = known
+                .range((group.id, first * BLOCK, 0)..=(group.id, u64::MAX, u64::MAX))
+                .rev()
+                .take(usize::try_from(BLOCKS_MAX)?)
+                .map(|(_, from, upto)| (*from, *upto));
+            let ranges: BTreeSet<(u64, u64)> = newest.chain(before).collect();
+            for (from, upto) in ranges {
+                for node in status.nodes.iter().filter(|node| node.state == "up") {
+                    self.ask(node.id, &node.api, (group.id, from, upto));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A node that does not answer says nothing; nor does one about what it has not applied.
+    fn ask(&mut self, node: u64, api: &str, (group, from, upto): (u64, u64, u64)) {
+        let path = format!("/_ana/digest?group={group}&from={from}&upto={upto}");
+        let digest = get::<Digest>(api, &path).ok();
+        if let Some(digest) = digest.filter(|it| it.applied_index >= upto) {
+            let asked = u64::try_from(self.history.prefixes().len()).unwrap_or(u64::MAX);
+            let told = digest.told(&mut self.history, node, At::new(asked, 0));
+            self.history.prefix(told);
+        }
+    }
+
+    /// Fails if something that was committed has changed, or was committed twice; says how much was compared.
+    pub fn judge(&self) -> Result<String> {
+        let verdict = ana_check::check(&self.history);
+        ensure!(verdict.is_clean(), "{verdict}");
+        let looked = |anomaly| verdict.of(anomaly).looked_at;
+        Ok(format!(
+            "committed blocks asked again {}, compared with another replica {}",
+            looked(Anomaly::CommittedTruncation),
+            looked(Anomaly::SplitBrain)
+        ))
+    }
 }
 
 /// Differing entries that are named.

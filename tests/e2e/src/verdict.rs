@@ -1,12 +1,10 @@
-//! From a ledger and what the stream really holds to a verdict.
-//!
-//! Checked: every acknowledged record is there, in its shard, under its sequence number; no sequence number names two
-//! records; sequence numbers only grow in a shard; the acknowledged records of a key are in the order they were put;
-//! arrival times never go back in a shard; nothing was read that nobody put.
+//! From a ledger and what the stream really holds to a verdict: both are written down as a history, and `ana-check`
+//! judges it, as it does in the simulation and in drills.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use ana_check::history::{Put, Rules};
+use ana_check::{Anomaly, At, History, Seen, Sequence, Verdict};
 use anyhow::{Context, Result, ensure};
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::types::{Shard, ShardIteratorType};
@@ -22,36 +20,6 @@ pub struct Read {
     pub value: Option<Value>,
     /// When it arrived, as the stream says; milliseconds since 1970.
     pub arrived_ms: i64,
-}
-
-/// What the checks found; `is_clean` is the verdict.
-#[derive(Debug, Default)]
-pub struct Verdict {
-    pub acknowledged: usize,
-    pub read: usize,
-    pub lost: Vec<Value>,
-    pub misplaced: Vec<Value>,
-    pub duplicated: Vec<Value>,
-    pub reused_sequences: Vec<String>,
-    pub backwards_in_shard: Vec<String>,
-    pub arrived_before_the_last: Vec<String>,
-    pub out_of_order: Vec<Value>,
-    pub phantoms: usize,
-}
-
-impl Verdict {
-    /// True if every promise was kept.
-    #[must_use]
-    pub fn is_clean(&self) -> bool {
-        self.lost.is_empty()
-            && self.misplaced.is_empty()
-            && self.duplicated.is_empty()
-            && self.reused_sequences.is_empty()
-            && self.backwards_in_shard.is_empty()
-            && self.arrived_before_the_last.is_empty()
-            && self.out_of_order.is_empty()
-            && self.phantoms == 0
-    }
 }
 
 /// Reads a whole stream from the trim horizon: all shards, parents before children.
@@ -115,59 +83,75 @@ pub fn arrived_ms(time: Option<&aws_sdk_kinesis::primitives::DateTime>) -> i64 {
     time.and_then(|time| time.to_millis().ok()).unwrap_or(0)
 }
 
-/// Compares promises with facts.
+/// Compares promises with facts: `reads` is everything that the stream holds, or that a consumer got of it.
 #[must_use]
 pub fn judge(ledger: &Entries, reads: &[Read]) -> Verdict {
-    let mut verdict = Verdict {
-        acknowledged: ledger.acknowledged.len(),
-        read: reads.len(),
-        ..Verdict::default()
+    ana_check::check(&history(ledger, reads))
+}
+
+/// The history of a ledger and of what was read in the end.
+#[must_use]
+pub fn history(ledger: &Entries, reads: &[Read]) -> History {
+    let mut history = History::new(Rules {
+        // One task owns a key, and waits for each answer.
+        keys_in_order: true,
+        ..Rules::default()
+    });
+    let sent = ledger.acknowledged.values().map(|put| put.sent);
+    let began = sent.chain(ledger.unknown.values().copied()).min();
+    let at = |time: Instant| {
+        let since = began.map(|began| time.saturating_duration_since(began));
+        let us = u64::try_from(since.unwrap_or_default().as_micros()).unwrap_or(u64::MAX);
+        // From 1 on: 0 stands for a time that is not known. Nothing here expires, so no wall clock is needed.
+        At::new(us.saturating_add(1), us / 1000)
     };
-    let mut by_value: BTreeMap<&Value, &Read> = BTreeMap::new();
-    let mut sequences = BTreeSet::new();
-    let mut last_in_shard: BTreeMap<&str, &str> = BTreeMap::new();
-    let mut last_arrival: BTreeMap<&str, i64> = BTreeMap::new();
-    let mut last_of_key: BTreeMap<&str, u64> = BTreeMap::new();
+    for (value, put) in &ledger.acknowledged {
+        let shard = history.shard(&put.shard);
+        let sequence = Sequence::read(&put.sequence);
+        let sent = new_put(&mut history, value, at(put.sent));
+        history.put(sent.acknowledged(shard, sequence, at(put.answered).us));
+    }
+    for (value, sent) in &ledger.unknown {
+        let put = new_put(&mut history, value, at(*sent));
+        history.put(put);
+    }
+    let shards = ledger.acknowledged.values().map(|put| &put.shard);
+    for shard in shards.chain(reads.iter().map(|read| &read.shard)) {
+        let shard = history.shard(shard);
+        history.final_read(shard).complete();
+    }
     for read in reads {
-        if !sequences.insert(read.sequence.as_str()) {
-            verdict.reused_sequences.push(read.sequence.clone());
-        }
-        let before = last_in_shard.insert(&read.shard, &read.sequence);
-        if before.is_some_and(|before| before >= read.sequence.as_str()) {
-            verdict.backwards_in_shard.push(read.sequence.clone());
-        }
-        let before = last_arrival.insert(&read.shard, read.arrived_ms);
-        if before.is_some_and(|before| before > read.arrived_ms) {
-            verdict.arrived_before_the_last.push(read.sequence.clone());
-        }
-        let Some(value) = &read.value else {
-            verdict.phantoms += 1;
-            continue;
-        };
-        if by_value.insert(value, read).is_some() {
-            verdict.duplicated.push(value.clone());
-        }
-        if !ledger.acknowledged.contains_key(value) {
-            if !ledger.unknown.contains_key(value) {
-                verdict.phantoms += 1;
-            }
-            continue;
-        }
-        let before = last_of_key.insert(&value.key, value.counter);
-        if before.is_some_and(|before| before >= value.counter) {
-            verdict.out_of_order.push(value.clone());
-        }
+        let shard = history.shard(&read.shard);
+        let value = read.value.as_ref().map(|value| named(&mut history, value));
+        let arrival_ms = u64::try_from(read.arrived_ms).unwrap_or_default();
+        let seen = Seen::new(Sequence::read(&read.sequence), value, arrival_ms);
+        history.final_read(shard).extend([seen]);
     }
-    for (value, promised) in &ledger.acknowledged {
-        match by_value.get(value) {
-            None => verdict.lost.push(value.clone()),
-            Some(read) if read.shard != promised.shard || read.sequence != promised.sequence => {
-                verdict.misplaced.push(value.clone());
-            }
-            Some(_) => {}
-        }
-    }
-    verdict
+    history
+}
+
+fn named(history: &mut History, value: &Value) -> ana_check::Value {
+    let counter = u32::try_from(value.counter).unwrap_or(u32::MAX);
+    ana_check::Value::new(history.producer(&value.key), counter)
+}
+
+fn new_put(history: &mut History, value: &Value, sent: At) -> Put {
+    let named = named(history, value);
+    Put::new(named, history.key(&value.key), sent)
+}
+
+/// The counts of a verdict that every test prints.
+#[must_use]
+pub fn told(verdict: &Verdict) -> String {
+    format!(
+        "acknowledged {} unknown {} read {} lost {} duplicated {} out of order {}",
+        verdict.figures.acknowledged,
+        verdict.figures.unknown,
+        verdict.figures.read,
+        verdict.found(Anomaly::LostWrite),
+        verdict.found(Anomaly::Duplicate),
+        verdict.found(Anomaly::SendOrder),
+    )
 }
 
 /// p50, p99 and the largest of some durations, in milliseconds.
@@ -199,18 +183,21 @@ mod tests {
         }
     }
 
-    fn ledger(values: &[(&str, u64, &str)]) -> Entries {
+    /// Two puts, one after another.
+    fn ledger(sequences: [&str; 2]) -> Entries {
         let mut entries = Entries::default();
-        for (key, counter, sequence) in values {
+        let start = now();
+        for (counter, sequence) in (0..).zip(sequences) {
+            let at = |ms| start + Duration::from_millis(10 * counter + ms);
             let acknowledged = Acknowledged {
                 shard: "s".to_owned(),
-                sequence: (*sequence).to_owned(),
-                sent: now(),
-                answered: now(),
+                sequence: sequence.to_owned(),
+                sent: at(0),
+                answered: at(1),
             };
             entries
                 .acknowledged
-                .insert(value(key, *counter), acknowledged);
+                .insert(value("k", counter), acknowledged);
         }
         entries
     }
@@ -226,38 +213,52 @@ mod tests {
 
     #[test]
     fn a_kept_promise_is_clean() {
-        let verdict = judge(
-            &ledger(&[("k", 0, "1"), ("k", 1, "2")]),
-            &[read("k", 0, "1"), read("k", 1, "2")],
-        );
-        assert!(verdict.is_clean(), "{verdict:?}");
+        let verdict = judge(&ledger(["1", "2"]), &[read("k", 0, "1"), read("k", 1, "2")]);
+        assert!(verdict.is_clean(), "{verdict}");
+        assert_eq!((verdict.figures.acknowledged, verdict.figures.read), (2, 2));
     }
 
     #[test]
     fn each_broken_promise_is_found() {
-        let promised = ledger(&[("k", 0, "1"), ("k", 1, "2")]);
-        assert_eq!(judge(&promised, &[read("k", 0, "1")]).lost, [value("k", 1)]);
-        assert_eq!(
-            judge(&promised, &[read("k", 1, "1"), read("k", 0, "2")]).out_of_order,
-            [value("k", 0)]
-        );
-        let twice = [read("k", 0, "1"), read("k", 0, "2"), read("k", 1, "3")];
         let mut older = read("k", 1, "2");
         older.arrived_ms = 0;
-        let back = judge(&promised, &[read("k", 0, "1"), older]);
-        assert_eq!(back.arrived_before_the_last, ["2"]);
-        assert!(!back.is_clean());
-        assert_eq!(judge(&promised, &twice).duplicated, [value("k", 0)]);
-        assert_eq!(judge(&promised, &twice).misplaced.len(), 2);
-        assert_eq!(
-            judge(&promised, &[read("k", 0, "1"), read("k", 1, "1")]).reused_sequences,
-            ["1"]
-        );
-        assert_eq!(judge(&promised, &[read("x", 9, "1")]).phantoms, 1);
-        assert!(
-            !judge(&promised, &[read("k", 0, "2"), read("k", 1, "1")])
-                .backwards_in_shard
-                .is_empty()
-        );
+        let mut damaged = read("k", 1, "2");
+        damaged.value = None;
+        let (one, two) = (|| read("k", 0, "1"), || read("k", 1, "2"));
+        for (promised, reads, found) in [
+            (["1", "2"], vec![one()], Anomaly::LostWrite),
+            (["1", "2"], vec![], Anomaly::LostWrite),
+            (
+                ["2", "1"],
+                vec![read("k", 1, "1"), read("k", 0, "2")],
+                Anomaly::SendOrder,
+            ),
+            (
+                ["1", "2"],
+                vec![one(), two(), read("k", 0, "3")],
+                Anomaly::Duplicate,
+            ),
+            (
+                ["1", "2"],
+                vec![one(), read("k", 1, "3")],
+                Anomaly::RecordResult,
+            ),
+            (
+                ["1", "1"],
+                vec![one(), read("k", 1, "1")],
+                Anomaly::SequenceReuse,
+            ),
+            (
+                ["1", "2"],
+                vec![one(), two(), read("x", 9, "3")],
+                Anomaly::Phantom,
+            ),
+            (["1", "2"], vec![one(), damaged], Anomaly::Phantom),
+            (["1", "2"], vec![two(), one()], Anomaly::PollOrder),
+            (["1", "2"], vec![one(), older], Anomaly::Sentinel),
+        ] {
+            let verdict = judge(&ledger(promised), &reads);
+            assert!(verdict.found(found) > 0, "{found}\n{verdict}");
+        }
     }
 }

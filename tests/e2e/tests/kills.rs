@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use ana_e2e::cluster::{Cluster, create_stream, now, pause, rounds};
 use ana_e2e::ledger::Ledger;
 use ana_e2e::producers::{Load, Producers};
-use ana_e2e::replicas::assert_identical;
-use ana_e2e::verdict::{judge, percentiles_ms, read_all};
+use ana_e2e::replicas::{Prefixes, assert_identical};
+use ana_e2e::verdict::{judge, percentiles_ms, read_all, told};
 use anyhow::{Context, Result, ensure};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -92,13 +92,14 @@ async fn nothing_acknowledged_is_lost_when_nodes_are_killed() -> Result<()> {
     let ledger = Arc::new(Ledger::default());
     let load = Load::usual(&cluster.endpoint, STREAM);
     let producers = Producers::start(&load, &ledger);
-    let mut gaps = Vec::new();
+    let (mut gaps, mut prefixes) = (Vec::new(), Prefixes::default());
     for number in 0..rounds {
         gaps.extend(
             round(&mut cluster, &ledger, &mut dice, number)
                 .await
                 .with_context(|| format!("round {number}"))?,
         );
+        prefixes.note(&cluster)?;
     }
     producers.stop().await?;
     let (groups, entries) = assert_identical(&cluster).await?;
@@ -108,20 +109,18 @@ async fn nothing_acknowledged_is_lost_when_nodes_are_killed() -> Result<()> {
     );
     let (p50, p99, max) = percentiles_ms(&gaps);
     println!(
-        "kills: acknowledged {} lost {} duplicated {} out of order {} | write gap ms p50 {p50} p99 {p99} max {max} \
-         over {} single kills | {groups} groups, {entries} entries identical on all replicas",
-        verdict.acknowledged,
-        verdict.lost.len(),
-        verdict.duplicated.len(),
-        verdict.out_of_order.len(),
+        "kills: {} | write gap ms p50 {p50} p99 {p99} max {max} \
+         over {} single kills | {groups} groups, {entries} entries identical on all replicas | {}",
+        told(&verdict),
         gaps.len(),
+        prefixes.judge()?,
     );
     ensure!(
-        verdict.acknowledged > 1000,
+        verdict.figures.acknowledged > 1000,
         "too little was acknowledged to mean anything: {}",
-        verdict.acknowledged
+        verdict.figures.acknowledged
     );
-    ensure!(verdict.is_clean(), "{verdict:#?}");
+    ensure!(verdict.is_clean(), "{verdict}");
     ensure!(
         gaps.iter().all(|gap| *gap < RESUME_MAX),
         "a write gap was longer than {RESUME_MAX:?}: {gaps:?}"

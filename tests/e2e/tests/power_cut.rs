@@ -11,8 +11,8 @@ use std::time::Duration;
 use ana_e2e::cluster::{Cluster, create_stream, now, pause, rounds};
 use ana_e2e::ledger::Ledger;
 use ana_e2e::producers::{Load, Producers};
-use ana_e2e::replicas::assert_identical;
-use ana_e2e::verdict::{judge, read_all};
+use ana_e2e::replicas::{Prefixes, assert_identical};
+use ana_e2e::verdict::{judge, read_all, told};
 use anyhow::{Context, Result, ensure};
 
 const STREAM: &str = "power";
@@ -162,7 +162,9 @@ async fn nothing_acknowledged_is_lost_when_the_power_is_cut() -> Result<()> {
         ..Load::usual(&cluster.endpoint, STREAM)
     };
     let producers = Producers::start(&load, &ledger);
+    let mut prefixes = Prefixes::default();
     for round in 0..rounds {
+        prefixes.note(&cluster)?;
         let before = ledger.count();
         let all = round % 2 == 1;
         let victims: Vec<u64> = if all {
@@ -194,11 +196,11 @@ async fn nothing_acknowledged_is_lost_when_the_power_is_cut() -> Result<()> {
         &read_all(&cluster.client(5), STREAM).await?,
     );
     println!(
-        "power cuts: {rounds} rounds, acknowledged {} lost {} | {groups} groups, {entries} entries identical",
-        verdict.acknowledged,
-        verdict.lost.len()
+        "power cuts: {rounds} rounds, {} | {groups} groups, {entries} entries identical | {}",
+        told(&verdict),
+        prefixes.judge()?
     );
-    ensure!(verdict.is_clean(), "{verdict:#?}");
+    ensure!(verdict.is_clean(), "{verdict}");
     cluster.stop().await?;
     drop(cluster);
     drop(disks);

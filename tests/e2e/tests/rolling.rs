@@ -9,7 +9,7 @@ use ana_e2e::cluster::{Cluster, create_stream, now};
 use ana_e2e::ledger::Ledger;
 use ana_e2e::producers::{Load, Producers};
 use ana_e2e::replicas::assert_identical;
-use ana_e2e::verdict::{judge, read_all};
+use ana_e2e::verdict::{judge, read_all, told};
 use anyhow::{Result, ensure};
 
 const STREAM: &str = "rolling";
@@ -40,16 +40,10 @@ async fn a_rolling_restart_waits_for_no_election() -> Result<()> {
     }
     producers.stop().await?;
     assert_identical(&cluster).await?;
-    let entries = ledger.entries();
-    let verdict = judge(&entries, &read_all(&cluster.client(5), STREAM).await?);
-    println!(
-        "rolling restart: acknowledged {} unknown {} lost {} out of order {} | gaps {gaps:?}",
-        verdict.acknowledged,
-        entries.unknown.len(),
-        verdict.lost.len(),
-        verdict.out_of_order.len(),
-    );
-    ensure!(verdict.is_clean(), "{verdict:#?}");
+    let reads = read_all(&cluster.client(5), STREAM).await?;
+    let verdict = judge(&ledger.entries(), &reads);
+    println!("rolling restart: {} | gaps {gaps:?}", told(&verdict));
+    ensure!(verdict.is_clean(), "{verdict}");
     ensure!(
         gaps.iter().all(|gap| *gap < GAP_MAX),
         "a shard took nothing for {GAP_MAX:?} or longer: {gaps:?}"

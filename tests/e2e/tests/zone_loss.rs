@@ -8,7 +8,7 @@ use ana_e2e::cluster::{Cluster, create_stream, now, pause};
 use ana_e2e::ledger::Ledger;
 use ana_e2e::producers::{Load, Producers};
 use ana_e2e::replicas::assert_identical;
-use ana_e2e::verdict::{judge, read_all};
+use ana_e2e::verdict::{judge, read_all, told};
 use anyhow::{Context, Result, ensure};
 use aws_sdk_kinesis::primitives::Blob;
 
@@ -124,11 +124,7 @@ async fn zones_die_and_come_back() -> Result<()> {
         .filter(|read| read.value.as_ref().is_none_or(|value| value.key != "p9-k9"))
         .collect();
     let verdict = judge(&ledger.entries(), &reads);
-    println!(
-        "zone loss: acknowledged {} lost {}",
-        verdict.acknowledged,
-        verdict.lost.len()
-    );
-    ensure!(verdict.is_clean(), "{verdict:#?}");
+    println!("zone loss: {}", told(&verdict));
+    ensure!(verdict.is_clean(), "{verdict}");
     cluster.stop().await
 }

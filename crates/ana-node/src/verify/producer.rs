@@ -217,7 +217,7 @@ impl Producer {
                     operation: "PutRecords",
                     why: format!("sequence number {number}"),
                 })?;
-                self.ledger.acknowledge(counter, at);
+                self.ledger.acknowledge(counter, shard, at);
                 self.meter
                     .acknowledged_one(shard, now, now.saturating_sub(began));
                 continue;

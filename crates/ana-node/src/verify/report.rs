@@ -1,5 +1,6 @@
 //! The verdict as a person and as a program reads it.
 
+use ana_check::Judgement;
 use serde::Serialize;
 
 use super::judge::Findings;
@@ -55,6 +56,8 @@ pub struct Report {
     pub shards: usize,
     /// A few lost records.
     pub lost_examples: Vec<String>,
+    /// What the checker looked at, by anomaly, and what it found.
+    pub anomalies: Vec<Judgement>,
     /// `ok`, `lost` or `violated`.
     pub verdict: &'static str,
 }
@@ -82,9 +85,11 @@ impl Report {
             findings.sequence_reused,
             findings.corrupt,
         ];
+        let is_broken = broken.iter().any(|count| *count > 0)
+            || findings.anomalies.iter().any(|anomaly| anomaly.found > 0);
         let verdict = if findings.lost > 0 {
             "lost"
-        } else if broken.iter().any(|count| *count > 0) {
+        } else if is_broken {
             "violated"
         } else {
             "ok"
@@ -112,6 +117,7 @@ impl Report {
             latency_ms_max: tenths(counts.latency.max_us()),
             shards: run.shards,
             lost_examples: findings.lost_examples,
+            anomalies: findings.anomalies,
             verdict,
         }
     }
@@ -152,7 +158,9 @@ impl Report {
             .iter()
             .map(|example| format!("lost: {example}\n"))
             .collect();
-        format!("{}{examples}verdict: {verdict}\n", table.render())
+        let broken = self.anomalies.iter().filter(|anomaly| anomaly.found > 0);
+        let broken: String = broken.map(|anomaly| format!("{anomaly}\n")).collect();
+        format!("{}{examples}{broken}verdict: {verdict}\n", table.render())
     }
 }
 

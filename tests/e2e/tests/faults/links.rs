@@ -12,7 +12,7 @@ use ana_e2e::cluster::{Cluster, create_stream, now};
 use ana_e2e::ledger::Ledger;
 use ana_e2e::producers::{Load, Producers};
 use ana_e2e::replicas::assert_identical;
-use ana_e2e::verdict::{judge, read_all};
+use ana_e2e::verdict::{judge, read_all, told};
 use anyhow::{Context, Result, ensure};
 
 use super::{OTHER, SHARDS, STREAM, add, all_over, faults, put};
@@ -141,14 +141,9 @@ async fn links_are_slow_lossy_thin_and_break_and_nothing_acknowledged_is_lost() 
     lossy(&mut cluster, &ledger).await.context("lossy")?;
     producers.stop().await?;
     assert_identical(&cluster).await?;
-    let entries = ledger.entries();
-    let verdict = judge(&entries, &read_all(&cluster.client(5), STREAM).await?);
-    println!(
-        "links: acknowledged {} unknown {} lost {}",
-        verdict.acknowledged,
-        entries.unknown.len(),
-        verdict.lost.len()
-    );
-    ensure!(verdict.is_clean(), "{verdict:#?}");
+    let reads = read_all(&cluster.client(5), STREAM).await?;
+    let verdict = judge(&ledger.entries(), &reads);
+    println!("links: {}", told(&verdict));
+    ensure!(verdict.is_clean(), "{verdict}");
     cluster.stop().await
 }

@@ -12,7 +12,7 @@ use ana_e2e::cluster::{Cluster, Status, create_stream, now, pause};
 use ana_e2e::ledger::Ledger;
 use ana_e2e::producers::{Load, Producers};
 use ana_e2e::replicas::{assert_identical, get};
-use ana_e2e::verdict::{judge, read_all};
+use ana_e2e::verdict::{judge, read_all, told};
 use anyhow::{Context, Result, ensure};
 
 use super::{SHARDS, STREAM, add, all_over, faults, put};
@@ -182,15 +182,10 @@ async fn disks_and_links_fail_and_nothing_acknowledged_is_lost() -> Result<()> {
         each.stop().await?;
     }
     assert_identical(&cluster).await?;
-    let entries = ledger.entries();
-    let verdict = judge(&entries, &read_all(&cluster.client(5), STREAM).await?);
-    println!(
-        "disks and links: acknowledged {} unknown {} lost {}",
-        verdict.acknowledged,
-        entries.unknown.len(),
-        verdict.lost.len()
-    );
-    ensure!(verdict.acknowledged > 500, "{}", verdict.acknowledged);
-    ensure!(verdict.is_clean(), "{verdict:#?}");
+    let reads = read_all(&cluster.client(5), STREAM).await?;
+    let verdict = judge(&ledger.entries(), &reads);
+    println!("disks and links: {}", told(&verdict));
+    ensure!(verdict.figures.acknowledged > 500, "{verdict}");
+    ensure!(verdict.is_clean(), "{verdict}");
     cluster.stop().await
 }

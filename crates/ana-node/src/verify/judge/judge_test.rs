@@ -15,7 +15,7 @@ fn acknowledged(at: &[u64]) -> Ledger {
     let mut ledger = Ledger::default();
     for n in at {
         let counter = ledger.open_next();
-        ledger.acknowledge(counter, number(*n));
+        ledger.acknowledge(counter, "s0", number(*n));
     }
     ledger
 }
@@ -29,7 +29,7 @@ fn record(counter: u64, at: u64) -> Record {
     let entry = PutEntry::new(format!("{RUN}-p0-k{}", counter % KEYS), &payload.encode(0));
     Record {
         sequence_number: at.to_string(),
-        approximate_arrival_timestamp: 0.0,
+        approximate_arrival_timestamp: 1.0,
         data: entry.data,
         partition_key: entry.partition_key,
     }
@@ -47,14 +47,22 @@ fn judge(ledger: Ledger, reading: &[(&str, Record)]) -> Findings {
 fn a_good_reading_has_no_findings() {
     let reading = [
         ("s0", record(0, 10)),
-        ("s1", record(1, 11)),
+        ("s0", record(1, 11)),
         ("s0", record(2, 12)),
     ];
     let findings = judge(acknowledged(&[10, 11, 12]), &reading);
+    assert!(findings.anomalies.iter().all(|anomaly| anomaly.found == 0));
+    let exercised = findings.anomalies.iter().map(|it| it.anomaly.id());
+    let exercised: Vec<&str> = exercised.collect();
+    assert_eq!(
+        exercised,
+        ["A1", "A2", "A4", "A5", "A6", "A7", "A9", "A14", "A17"]
+    );
     assert_eq!(
         findings,
         Findings {
             read: 3,
+            anomalies: findings.anomalies.clone(),
             ..Findings::default()
         }
     );
@@ -70,6 +78,8 @@ fn a_missing_record_is_lost_and_named() {
 #[test]
 fn a_record_elsewhere_is_misplaced_not_lost() {
     let findings = judge(acknowledged(&[10]), &[("s0", record(0, 99))]);
+    assert_eq!((findings.lost, findings.misplaced), (0, 1));
+    let findings = judge(acknowledged(&[10]), &[("s1", record(0, 10))]);
     assert_eq!((findings.lost, findings.misplaced), (0, 1));
 }
 
@@ -100,11 +110,26 @@ fn order_counts_per_key_and_only_between_acknowledged_places() {
 
 #[test]
 fn a_number_used_twice_is_found_by_reader_and_by_book() {
-    let reading = [("s0", record(0, 10)), ("s1", record(1, 10))];
+    let reading = [("s0", record(0, 10)), ("s0", record(1, 10))];
     let findings = judge(acknowledged(&[10, 10]), &reading);
     assert_eq!(findings.sequence_reused, 2);
     let falling = [("s0", record(0, 11)), ("s0", record(1, 10))];
     assert_eq!(judge(acknowledged(&[11, 10]), &falling).sequence_reused, 1);
+    // Somebody else's record counts as well.
+    let mut foreign = record(1, 10);
+    foreign.partition_key = "someone-else".to_owned();
+    let reading = [("s0", record(0, 10)), ("s0", foreign)];
+    assert_eq!(judge(acknowledged(&[10]), &reading).sequence_reused, 1);
+}
+
+#[test]
+fn what_was_refused_is_not_there() {
+    let mut ledger = Ledger::default();
+    ledger.open_next();
+    let findings = judge(ledger, &[("s0", record(0, 10))]);
+    let phantoms = findings.anomalies.iter().filter(|it| it.found > 0);
+    let phantoms: Vec<&str> = phantoms.map(|it| it.anomaly.id()).collect();
+    assert_eq!(phantoms, ["A2"]);
 }
 
 #[test]
@@ -145,12 +170,13 @@ fn parts_of_an_aggregated_record_are_judged_one_by_one() {
     let entry = PutEntry::new("a".to_owned(), &packed);
     let packed = Record {
         sequence_number: "10".to_owned(),
-        approximate_arrival_timestamp: 0.0,
+        approximate_arrival_timestamp: 1.0,
         data: entry.data,
         partition_key: entry.partition_key,
     };
     let mut ledger = acknowledged(&[10]);
-    ledger.open_next();
+    let open = ledger.open_next();
+    ledger.unsure(open);
     let findings = judge(ledger, &[("s0", packed)]);
     assert_eq!((findings.read, findings.corrupt, findings.lost), (2, 0, 0));
     assert_eq!(findings.sequence_reused, 0);
