@@ -148,7 +148,10 @@ impl Writer {
             encoder.push(&Record::Committed(committed));
         }
         let (end, pieces) = encoder.finish();
-        tail.file.write_sync_at(u64::from(tail.at), pieces).await?;
+        self.shared.state().stopwatch.begin();
+        let written_and_synced = tail.file.write_sync_at(u64::from(tail.at), pieces).await;
+        self.shared.state().stopwatch.end();
+        written_and_synced?;
         for record in &frames.records {
             tail.base
                 .apply(record)

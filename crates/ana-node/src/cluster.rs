@@ -18,6 +18,7 @@ pub mod certificates;
 pub mod ports;
 pub mod child;
 pub mod roster;
+pub mod meddle;
 pub mod order;
 pub mod supervisor;
 pub mod supervisor_api;

@@ -1,13 +1,14 @@
 //! The command line: one file per command, each with its options, its help and its work.
 //!
 //! Must stay true: a command learns about the cluster only through the public endpoint, the admin
-//! paths (`/_ana/status`, `/_ana/health`, `/_ana/faults`) and the supervisor's paths.
+//! paths (`/_ana/status`, `/_ana/health`, `/_ana/faults`, `/_ana/leaders`) and the supervisor's paths.
 
 mod bench;
 mod completion;
 mod consumer;
 mod env;
 mod fault;
+mod leader;
 mod limits;
 mod node;
 mod put;
@@ -104,6 +105,8 @@ enum Command {
     Node(node::Node),
     #[command(subcommand)]
     Zone(zone::Zone),
+    #[command(subcommand)]
+    Leader(leader::Leader),
     #[command(subcommand)]
     Fault(fault::Fault),
     Verify(verify::Verify),
@@ -235,6 +238,7 @@ pub async fn run(cli: Cli, env: Env) -> Result<Exit, CliError> {
         Command::Env(env) => env.run(&context),
         Command::Node(node) => node.run(&context).await,
         Command::Zone(zone) => zone.run(&context).await,
+        Command::Leader(leader) => leader.run(&context).await,
         Command::Fault(fault) => Box::pin(fault.run(&context)).await,
         Command::Verify(verify) => Box::pin(verify.run(&context)).await,
         Command::Bench(bench) => bench.run(&context).await,

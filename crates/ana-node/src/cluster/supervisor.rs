@@ -27,7 +27,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::child::{self, Ask, Exited, Running};
 use super::layout::Layout;
-use super::order::{Meddle, Order, Outcome, Verb};
+use super::meddle::Meddle;
+use super::order::{Order, Outcome, Verb};
 use super::roster::Roster;
 
 /// A process that did not hear that it may go on is told again after this.
@@ -293,31 +294,24 @@ impl Supervisor {
 
     /// Whether the cluster is one that gets over this.
     async fn may_meddle(&self, meddle: Meddle, nodes: &[u64]) -> Result<(), String> {
-        let Meddle::Wipe = meddle;
-        let [node] = nodes else {
-            return Err("one node is wiped at a time: the others fill it again".to_owned());
+        let what = match meddle {
+            Meddle::Wipe => "wiped",
+            Meddle::FlipBit { .. } => "damaged",
+            // Nothing that anybody was told of is lost.
+            Meddle::TearTail { .. } => return Ok(()),
         };
-        let all = self.layout.nodes();
-        let zones: BTreeSet<&str> = all.iter().map(|it| it.zone.as_str()).collect();
-        if zones.len() < 3 {
+        let [node] = nodes else {
             return Err(format!(
-                "the cluster has {} zones: data that are wiped are filled again only where two others have them",
-                zones.len()
+                "one node is {what} at a time: the others repair it"
             ));
+        };
+        if meddle == Meddle::Wipe {
+            self.may_be_wiped(*node)?;
         }
-        // The metadata are voted on by the first node of each zone; a learner of them is not rebuilt.
-        let zone = all.iter().find(|it| it.id == *node).map(|it| &it.zone);
-        let first = all
-            .iter()
-            .filter(|it| Some(&it.zone) == zone)
-            .map(|it| it.id)
-            .min();
-        if first != Some(*node) {
-            return Err(format!(
-                "node {node} is not the first of its zone: only those can be wiped"
-            ));
-        }
-        for other in all.iter().map(|it| it.id).filter(|id| id != node) {
+        for other in self.layout.nodes().iter().map(|it| it.id) {
+            if other == *node {
+                continue;
+            }
             let dir = self.layout.node_dir(other);
             let failed = |error| format!("the directory of node {other} cannot be read: {error}");
             let rebuilt = rebuild::is_under_way(&*self.disk, &dir)
@@ -333,9 +327,29 @@ impl Supervisor {
                     "does not run"
                 };
                 return Err(format!(
-                    "node {other} {why}: a node is wiped only when all others are whole"
+                    "node {other} {why}: a node is {what} only while all others are whole"
                 ));
             }
+        }
+        Ok(())
+    }
+
+    fn may_be_wiped(&self, node: u64) -> Result<(), String> {
+        let all = self.layout.nodes();
+        let zones: BTreeSet<&str> = all.iter().map(|it| it.zone.as_str()).collect();
+        if zones.len() < 3 {
+            return Err(format!(
+                "the cluster has {} zones: data that are wiped are filled again only where two others have them",
+                zones.len()
+            ));
+        }
+        // The metadata are voted on by the first node of each zone; a learner of them is not rebuilt.
+        let zone = all.iter().find(|it| it.id == node).map(|it| &it.zone);
+        let peers = all.iter().filter(|it| Some(&it.zone) == zone);
+        if peers.map(|it| it.id).min() != Some(node) {
+            return Err(format!(
+                "node {node} is not the first of its zone: only those can be wiped"
+            ));
         }
         Ok(())
     }

@@ -4,7 +4,9 @@
 //!   GET  /_ana/supervisor/status
 //!   POST /_ana/supervisor/node/{id}/{stop|kill|start|restart|resume|wipe}
 //!   POST /_ana/supervisor/node/{id}/pause                                   {"lease_ms": 30000}
-//!   POST /_ana/supervisor/zone/{zone}/...                                   the same for all of a zone, but wipe
+//!   POST /_ana/supervisor/node/{id}/flip_bit                                {"file": "log", "seed": 1}
+//!   POST /_ana/supervisor/node/{id}/tear_tail                               {"bytes": 512, "seed": 1}
+//!   POST /_ana/supervisor/zone/{zone}/...                                   the same for all of a zone
 //! ```
 //! Every answer is JSON; a POST answers when the order was carried out: `nodes` as they are then, and in `done` what
 //! was done to files, in words.
@@ -19,7 +21,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::order::{Meddle, PAUSE_MS_MAX, Verb};
+use super::meddle::{DamagedFile, Meddle, TORN_BYTES_MAX};
+use super::order::{PAUSE_MS_MAX, Verb};
 use super::supervisor::Handle;
 
 /// The beginning of every path answered here.
@@ -124,6 +127,22 @@ struct Pause {
     lease_ms: u64,
 }
 
+/// What a bit is flipped with.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FlipBit {
+    file: String,
+    seed: u64,
+}
+
+/// What a tail is torn with.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TearTail {
+    bytes: u64,
+    seed: u64,
+}
+
 /// What has no parameters.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -139,6 +158,21 @@ fn read_verb(name: &str, body: &[u8]) -> Result<Option<Verb>, String> {
             }
             let lease = Duration::from_millis(lease_ms);
             return Ok(Some(Verb::Pause { lease }));
+        }
+        "flip_bit" => {
+            let FlipBit { file, seed } = read(body)?;
+            let file = DamagedFile::of_name(&file).ok_or_else(|| {
+                let names = DamagedFile::NAMES.map(|(name, _)| name).join(", ");
+                format!("file has to be one of {names}")
+            })?;
+            return Ok(Some(Verb::Meddle(Meddle::FlipBit { file, seed })));
+        }
+        "tear_tail" => {
+            let TearTail { bytes, seed } = read(body)?;
+            if !(1..=TORN_BYTES_MAX).contains(&bytes) {
+                return Err(format!("bytes has to be 1 to {TORN_BYTES_MAX}"));
+            }
+            return Ok(Some(Verb::Meddle(Meddle::TearTail { bytes, seed })));
         }
         "stop" => Verb::Stop,
         "kill" => Verb::Kill,
@@ -189,6 +223,25 @@ mod tests {
             ("pause", r#"{"lease_ms":1,"all":true}"#, Err(())),
             ("kill", r#"{"lease_ms":1}"#, Err(())),
             ("tickle", "", Ok(None)),
+            (
+                "flip_bit",
+                r#"{"file":"vote","seed":7}"#,
+                Ok(Some(Verb::Meddle(Meddle::FlipBit {
+                    file: DamagedFile::Vote,
+                    seed: 7,
+                }))),
+            ),
+            ("flip_bit", r#"{"file":"mail","seed":7}"#, Err(())),
+            ("flip_bit", r#"{"file":"log"}"#, Err(())),
+            (
+                "tear_tail",
+                r#"{"bytes":512,"seed":7}"#,
+                Ok(Some(Verb::Meddle(Meddle::TearTail {
+                    bytes: 512,
+                    seed: 7,
+                }))),
+            ),
+            ("tear_tail", r#"{"bytes":0,"seed":7}"#, Err(())),
         ];
         for (name, body, expected) in cases {
             let read = read_verb(name, body.as_bytes()).map_err(drop);

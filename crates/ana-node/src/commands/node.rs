@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ana_drill::quantity::Size;
 use ana_env::time;
 use bytes::Bytes;
 use clap::Subcommand;
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::Context;
 use crate::client::error::ACCESS_ADVICE;
+use crate::cluster::meddle::DamagedFile;
 use crate::cluster::order::PAUSE_MS_MAX;
 use crate::cluster::supervisor::{NodeState, NodeView};
 use crate::error::{CliError, Exit};
@@ -25,7 +27,11 @@ Examples:
   ana node stop 2             let it end in order (SIGTERM)
   ana node restart 2          let it end in order and start it again
   ana node pause 2 --for 10s  let it stand still (SIGSTOP); it goes on by itself
-  ana node wipe 2             kill it, take all its data away, start it again: the others fill it")]
+  ana node wipe 2             kill it, take all its data away, start it again: the others fill it
+  ana node flip-bit 2 --file log
+                              kill it, turn a bit over in its files, start it again
+  ana node tear-tail 2 --bytes 512
+                              kill it, leave a write that was cut short in its logs, start it again")]
 pub(super) enum Node {
     /// Let a node end in order: SIGTERM, and SIGKILL when it takes too long.
     Stop(Which),
@@ -42,6 +48,36 @@ pub(super) enum Node {
     /// Kill a node, take all its data away and start it again. It is filled from the others under its old id, and does
     /// not vote before that. Only while all other nodes are whole.
     Wipe(Which),
+    /// Kill a node, turn one bit over in its files and start it again. It notices, and repairs itself from the others.
+    /// Only while all other nodes are whole.
+    FlipBit(FlipBit),
+    /// Kill a node, leave a write that was cut short behind the end of each of its logs, and start it again. Nothing
+    /// that anybody was told of is touched.
+    TearTail(TearTail),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct FlipBit {
+    #[command(flatten)]
+    which: Which,
+    /// In which kind of file.
+    #[arg(long, value_enum, value_name = "KIND")]
+    file: DamagedFile,
+    /// Decides which bit; another one each time without it.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct TearTail {
+    #[command(flatten)]
+    which: Which,
+    /// How much of the write is there: 512, 4KiB.
+    #[arg(long, value_name = "SIZE", default_value = "512")]
+    bytes: Size,
+    /// Decides which bytes; others each time without it.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -77,6 +113,18 @@ impl Node {
             Node::Pause(pause) => (Order::pause(pause.lease_ms), pause.which),
             Node::Resume(which) => (Order::plain("resume"), which),
             Node::Wipe(which) => (Order::until_up("wipe"), which),
+            Node::FlipBit(flip) => {
+                let seed = flip.seed.unwrap_or_else(|| context.env.rng.next_u64());
+                let body = json!({ "file": flip.file.to_string(), "seed": seed });
+                let order = Order::until_up("flip_bit");
+                (Order { body, ..order }, flip.which)
+            }
+            Node::TearTail(tear) => {
+                let seed = tear.seed.unwrap_or_else(|| context.env.rng.next_u64());
+                let body = json!({ "bytes": tear.bytes.0, "seed": seed });
+                let order = Order::until_up("tear_tail");
+                (Order { body, ..order }, tear.which)
+            }
         };
         order.give(context, "node", &which.id.to_string()).await
     }
@@ -203,7 +251,8 @@ pub(super) async fn ask<T: serde::de::DeserializeOwned>(
     ask_with(context, method, path, Bytes::new()).await
 }
 
-async fn ask_with<T: serde::de::DeserializeOwned>(
+/// The same with a body, which is JSON.
+pub(super) async fn ask_with<T: serde::de::DeserializeOwned>(
     context: &Context,
     method: Method,
     path: &str,

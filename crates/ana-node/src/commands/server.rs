@@ -13,7 +13,7 @@ use super::{Context, explain_access};
 use crate::access;
 use crate::cluster::layout;
 use crate::cluster::lock::DirLock;
-use crate::cluster::order::SPARED;
+use crate::cluster::meddle::SPARED;
 use crate::config::{AuthMode, ConfigError, NodeConfig};
 use crate::error::{CliError, Exit};
 use crate::node::Node;

@@ -15,42 +15,11 @@ use ana_e2e::producers::{Load, Producers};
 use ana_e2e::replicas::assert_identical;
 use ana_e2e::verdict::{judge, read_all};
 use anyhow::{Context, Result, ensure};
-use aws_sdk_kinesis::primitives::Blob;
-use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 
-use super::{OTHER, SHARDS, STREAM, add};
-
-/// Records of a size that fills a log.
-const LARGE: usize = 900 * 1024;
-const LARGE_RECORDS: usize = 24;
-
-/// More than 16 MiB in one shard, so that there is a place to cut its log at.
-async fn fill(cluster: &Cluster) -> Result<()> {
-    let client = cluster.client(5);
-    for _ in 0..LARGE_RECORDS / 4 {
-        let entry = PutRecordsRequestEntry::builder()
-            .partition_key("large")
-            .data(Blob::new(vec![7; LARGE]));
-        let entry = entry.build()?;
-        let put = client.put_records().stream_name(OTHER);
-        let put = put.set_records(Some(vec![entry; 4])).send().await?;
-        ensure!(put.failed_record_count == Some(0), "{put:?}");
-    }
-    Ok(())
-}
+use super::{LARGE_RECORDS, OTHER, SHARDS, STREAM, add, cut, fill};
 
 async fn large_records(cluster: &Cluster) -> Result<usize> {
     Ok(read_all(&cluster.client(5), OTHER).await?.len())
-}
-
-/// Entries that were cut off the log of the stream with the large records.
-fn cut(cluster: &Cluster) -> Result<u64> {
-    let status = cluster.status()?;
-    let group = status
-        .groups
-        .iter()
-        .find(|group| group.stream.as_deref() == Some(OTHER));
-    Ok(group.context("a group")?.purged_index())
 }
 
 /// Who leads a shard of the stream.

@@ -3,6 +3,8 @@
 
 mod api;
 mod clocks;
+mod damage;
+mod leaders;
 mod links;
 mod machines;
 mod processes;
@@ -19,6 +21,7 @@ use anyhow::{Context, Result, ensure};
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::error::ProvideErrorMetadata as _;
 use aws_sdk_kinesis::primitives::Blob;
+use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 use serde::Deserialize;
 
 pub(crate) const STREAM: &str = "orders";
@@ -120,4 +123,33 @@ pub(crate) fn post(address: &str, path: &str, body: &str) -> Result<(u16, String
     let (head, body) = answer.split_once("\r\n\r\n").context("an HTTP answer")?;
     let status = head.split(' ').nth(1).context("a status")?;
     Ok((status.parse()?, body.to_owned()))
+}
+
+/// Records of a size that fills a log.
+const LARGE: usize = 900 * 1024;
+pub(crate) const LARGE_RECORDS: usize = 24;
+
+/// More than 16 MiB in one shard, so that there is a place to cut its log at.
+pub(crate) async fn fill(cluster: &Cluster) -> Result<()> {
+    let client = cluster.client(5);
+    for _ in 0..LARGE_RECORDS / 4 {
+        let entry = PutRecordsRequestEntry::builder()
+            .partition_key("large")
+            .data(Blob::new(vec![7; LARGE]));
+        let entry = entry.build()?;
+        let put = client.put_records().stream_name(OTHER);
+        let put = put.set_records(Some(vec![entry; 4])).send().await?;
+        ensure!(put.failed_record_count == Some(0), "{put:?}");
+    }
+    Ok(())
+}
+
+/// Entries that were cut off the log of the stream with the large records.
+pub(crate) fn cut(cluster: &Cluster) -> Result<u64> {
+    let status = cluster.status()?;
+    let group = status
+        .groups
+        .iter()
+        .find(|group| group.stream.as_deref() == Some(OTHER));
+    Ok(group.context("a group")?.purged_index())
 }

@@ -7,7 +7,7 @@ use rustix::process::{Pid, test_kill_process};
 use tempfile::TempDir;
 
 use super::*;
-use crate::cluster::order::Meddle;
+use crate::cluster::meddle::Meddle;
 use crate::config::MemberConfig;
 
 // Committed files: a script written by the test could still be open for writing when it is run.
