@@ -2,7 +2,7 @@
 //! to a node that somebody names.
 //!
 //! Must stay true: leadership goes only to a voter that said itself that it follows and is close behind, whose zone
-//! may have leaders and whose disk is quick; where there is none it stays, because a slow leader is better than none.
+//! may have leaders and whose disk is not slow; where there is none it stays, because a slow leader is better than none.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,8 +42,10 @@ pub(crate) async fn run(context: Arc<Context>) {
         let times = logs.iter().map(|it| (it.id(), it.log().sync_times()));
         let is_slow = pace.look(now(), times.collect());
         context.places.note_disk(is_slow, pace.mean());
-        if is_slow || is_shifted_here(&context) {
-            give_away(&context).await;
+        if is_shifted_here(&context) {
+            give_away(&context, is_usable).await;
+        } else if is_slow {
+            give_away(&context, is_quick).await;
         }
     }
 }
@@ -59,8 +61,8 @@ fn led(context: &Context) -> Vec<Group> {
     led
 }
 
-/// Gives away what can be given away; says how many groups are still led here.
-async fn give_away(context: &Context) -> usize {
+/// Gives away what can be given to nodes that are better; says how many groups are still led here.
+async fn give_away(context: &Context, is_better: fn(&Report) -> bool) -> usize {
     let led_now = led(context);
     if led_now.is_empty() {
         return 0;
@@ -76,7 +78,7 @@ async fn give_away(context: &Context) -> usize {
             let mut heirs = wanted.iter().filter(|it| it.group == group.id());
             let heir = heirs.find(|it| {
                 let report = reports.get(&it.preferred);
-                report.is_some_and(is_quick) && is_fit(context, **it, report)
+                report.is_some_and(is_better) && is_fit(context, **it, report)
             })?;
             Some(give(group, heir.preferred))
         });
@@ -104,8 +106,14 @@ pub(crate) fn is_allowed(context: &Context, node: NodeId) -> bool {
 }
 
 /// Whether a node's disk is one to lead with.
-pub(crate) fn is_quick(report: &Report) -> bool {
-    !report.disk_is_slow && report.sync_us < u64::try_from(QUICK.as_micros()).unwrap_or(u64::MAX)
+pub(crate) fn is_usable(report: &Report) -> bool {
+    !report.disk_is_slow
+}
+
+/// Whether a node's disk is one to go to from a slow one: only a clear difference is worth the way.
+fn is_quick(report: &Report) -> bool {
+    let quick_us = u64::try_from(QUICK.as_micros()).unwrap_or(u64::MAX);
+    is_usable(report) && report.sync_us < quick_us
 }
 
 /// What became of a zone's leaders: each node of the cluster and how many groups it leads that it should not; none
@@ -161,7 +169,11 @@ impl Work for KeepOut {
         tracing::warn!(zone = %self.zone, ?lease, "leaders are kept out of a zone");
         context.places.keep_out(self.zone.clone(), lease);
         let is_here = !lease.is_zero() && self.zone == context.config.this.zone;
-        let still = if is_here { give_away(context).await } else { 0 };
+        let still = if is_here {
+            give_away(context, is_usable).await
+        } else {
+            0
+        };
         Ok(StillLed(u32::try_from(still).unwrap_or(u32::MAX)))
     }
 }

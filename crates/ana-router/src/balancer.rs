@@ -1,8 +1,8 @@
 //! Brings leaders back to the nodes that the metadata prefers, after a node was away.
 //!
 //! Must stay true: leadership is given only to a replica that said itself, twice in a row, that it follows and is
-//! close behind, on a disk that is quick and in a zone that may have leaders; one transfer at a time per node and look, so
-//! that a returning zone does not cause a storm.
+//! close behind, on a disk that is not slow and in a zone that may have leaders; one transfer at a time per node and look,
+//! so that a returning zone does not cause a storm.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use ana_env::time::{interval, timeout};
 use ana_types::{GroupId, NodeId};
 
-use crate::away::{is_allowed, is_quick};
+use crate::away::{is_allowed, is_usable};
 use crate::context::Context;
 use crate::forward::{Attempt, ask};
 use crate::messages::AskReport;
@@ -42,7 +42,7 @@ pub(crate) async fn run(context: Arc<Context>) {
         for it in &displaced {
             let looks = fit.entry(it.group).or_default();
             let report = reports.get(&it.preferred);
-            let is_fit = is_fit(&context, *it, report) && report.is_some_and(is_quick);
+            let is_fit = is_fit(&context, *it, report) && report.is_some_and(is_usable);
             *looks = if is_fit { looks.saturating_add(1) } else { 0 };
         }
         let due = displaced
