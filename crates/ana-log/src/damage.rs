@@ -105,7 +105,7 @@ pub async fn tear(
             ..last
         }),
         kind: 0,
-        marks: Vec::new(),
+        marks: Vec::new().into(),
         payload: payload.into(),
     };
     // As the writer would have: nothing says that it was synced.

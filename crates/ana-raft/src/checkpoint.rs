@@ -359,7 +359,7 @@ mod tests {
             let at = (round * 37) % (used + 1);
             bytes[at] ^= 1 << (round % 8);
             let mut file = std::fs::File::create(path).expect("a file");
-            std::io::Write::write_all(&mut file, &bytes).expect("room");
+            io::Write::write_all(&mut file, &bytes).expect("room");
             drop(file);
             let store = SledCheckpoints::open(dir.path()).await.expect("opens");
             match store.load(group).await {

@@ -239,7 +239,9 @@ mod tests {
                     payload: vec![7; 100].into(),
                 };
                 let (done, durable) = tokio::sync::oneshot::channel();
-                let tell = move |result: io::Result<()>| drop(done.send(result.is_ok()));
+                let tell = move |result: io::Result<()>| {
+                    done.send(result.is_ok()).expect("somebody waits");
+                };
                 log.append(vec![entry], Box::new(tell)).expect("room");
                 assert!(durable.await.expect("answered"));
             }

@@ -62,7 +62,7 @@ impl Leader {
         let body = Bytes::from(body.to_string());
         let moved: Moved = node::ask_with(context, Method::POST, MOVE_PATH, body).await?;
         match context.format {
-            Format::Json => output::json(&moved)?,
+            Format::Json => output::json(&json!(moved))?,
             Format::Table => {
                 let Moved { group, from, to } = moved;
                 output::line(&format!("group {group}: node {to} leads, node {from} did"))?;

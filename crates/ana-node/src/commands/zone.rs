@@ -114,7 +114,7 @@ impl Shift {
         let body = Bytes::from(body.to_string());
         let shifted: Shifted = node::ask_with(context, Method::POST, MOVE_PATH, body).await?;
         match context.format {
-            Format::Json => output::json(&shifted)?,
+            Format::Json => output::json(&json!(shifted))?,
             Format::Table => {
                 let zone = &shifted.zone;
                 let what = if lease_ms == 0 {

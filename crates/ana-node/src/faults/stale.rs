@@ -19,11 +19,13 @@ const REQUESTS_MAX: usize = 256;
 const ANSWERS_MAX: usize = 64;
 
 type Answer = Result<Response, Fault>;
+/// Different answers to one request, with the time of each.
+type Answers = VecDeque<(Instant, Answer)>;
 
 /// What was answered, by the serial number of the fault and the request.
 #[derive(Debug, Default)]
 pub(super) struct Stale {
-    kept: Mutex<BTreeMap<(u64, String), VecDeque<(Instant, Answer)>>>,
+    kept: Mutex<BTreeMap<(u64, String), Answers>>,
 }
 
 impl Stale {
@@ -110,7 +112,7 @@ mod tests {
         assert_eq!(ask(2, "a", 4, 2), live(4), "another fault");
         assert_eq!(ask(1, "a", 5, 1), live(5), "what was over is forgotten");
         for number in 0..REQUESTS_MAX {
-            ask(1, &format!("key-{number}"), 1, 1);
+            assert_eq!(ask(1, &format!("key-{number}"), 1, 1), live(1));
         }
         assert_eq!(ask(1, "one more", 1, 1), live(1));
         assert_eq!(ask(1, "one more", 2, 1), live(2), "not remembered");
