@@ -18,6 +18,7 @@ mod error;
 mod record;
 mod log;
 mod state;
+mod sync_times;
 mod writer;
 mod group_commit;
 mod reader;
@@ -32,8 +33,10 @@ mod index;
 mod index_cache;
 mod frame;
 mod codec;
+pub mod damage;
 
 pub use config::LogConfig;
 pub use error::{Health, LogError};
 pub use log::{AppendDone, KeyBatch, KeyRead, Log, LogBounds, SegmentInfo};
 pub use record::{EntryId, LogEntry, Mark};
+pub use sync_times::SyncTimes;

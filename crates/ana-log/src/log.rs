@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::segment::VOTE_BYTES_MAX;
 use crate::state::{Done, Shared, Stage, State, Write};
+use crate::sync_times::SyncTimes;
 use crate::writer::Writer;
 use crate::{
     EntryId, Health, LogConfig, LogEntry, LogError, Mark, key_reader, reader, recovery, retention,
@@ -282,6 +283,11 @@ impl Log {
     /// Bytes used by all segments.
     pub fn bytes(&self) -> u64 {
         self.segments().iter().map(|segment| segment.bytes).sum()
+    }
+
+    /// How long syncs take.
+    pub fn sync_times(&self) -> SyncTimes {
+        self.shared.state().stopwatch.times()
     }
 
     /// Replaces the snapshot; durable on return.

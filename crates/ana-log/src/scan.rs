@@ -105,6 +105,50 @@ pub(crate) async fn scan(
     Ok(scan)
 }
 
+/// A frame, for those who look at a segment without opening its log.
+#[derive(Debug)]
+pub(crate) struct Framed {
+    pub(crate) at: u64,
+    /// Bytes under its checksums: without the zeros behind it.
+    pub(crate) len: u64,
+    pub(crate) record: Record,
+    /// How far the segment was synced when it was written.
+    pub(crate) synced: u64,
+}
+
+/// The frames of a segment, up to the first that does not verify.
+pub(crate) async fn frames(
+    file: &dyn File,
+    generation: u64,
+    frames_at: u64,
+) -> io::Result<Vec<Framed>> {
+    let mut window = Window {
+        file,
+        len: file.len().await?,
+        start: 0,
+        bytes: Bytes::new(),
+    };
+    let (mut found, mut at) = (Vec::new(), frames_at);
+    while let Some((head, payload)) = read_frame(&mut window, generation, at).await? {
+        let len = (head.head_bytes() + payload.len()) as u64;
+        let Some(record) = head.record(payload) else {
+            break;
+        };
+        let is_last = matches!(record, Record::Footer(_));
+        found.push(Framed {
+            at,
+            len,
+            record,
+            synced: u64::from(head.synced),
+        });
+        if is_last {
+            break;
+        }
+        at += head.frame_bytes();
+    }
+    Ok(found)
+}
+
 /// The frame at `at`, if one is there and whole.
 async fn read_frame(
     window: &mut Window<'_>,

@@ -23,6 +23,7 @@ use crate::index::SegmentIndex;
 use crate::index_cache::IndexCache;
 use crate::log::AppendDone;
 use crate::segment::{Sealed, SegmentFile, Spare};
+use crate::sync_times::Stopwatch;
 use crate::{EntryId, Health, LogConfig, LogEntry, LogError, SegmentInfo};
 
 /// Appends up to this size still pass while the log is full: blank entries of a new leader,
@@ -172,6 +173,7 @@ pub(crate) struct State {
     pub(crate) verdict: Health,
     pub(crate) pressure: Pressure,
     pub(crate) stage: Stage,
+    pub(crate) stopwatch: Stopwatch,
 
     pub(crate) purged: Option<EntryId>,
     pub(crate) last: Option<EntryId>,
@@ -215,6 +217,7 @@ impl State {
             verdict: Health::Ok,
             pressure: Pressure::default(),
             stage: Stage::Open,
+            stopwatch: Stopwatch::default(),
             purged: None,
             last: None,
             first: 0,

@@ -149,11 +149,14 @@ impl Writer {
             encoder.push(&Record::Committed(committed));
         }
         let (end, pieces) = encoder.finish();
-        if planted::is(Bug::AckBeforeSync) {
-            tail.file.write_at(u64::from(tail.at), pieces).await?;
+        self.shared.state().stopwatch.begin();
+        let written = if planted::is(Bug::AckBeforeSync) {
+            tail.file.write_at(u64::from(tail.at), pieces).await
         } else {
-            tail.file.write_sync_at(u64::from(tail.at), pieces).await?;
-        }
+            tail.file.write_sync_at(u64::from(tail.at), pieces).await
+        };
+        self.shared.state().stopwatch.end();
+        written?;
         for record in &frames.records {
             tail.base
                 .apply(record)

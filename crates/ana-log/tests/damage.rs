@@ -4,7 +4,9 @@ use crate::common;
 
 use std::path::Path;
 
-use ana_env::Disk;
+use ana_env::memory::SeededRng;
+use ana_env::{Disk, Rng};
+use ana_log::damage::{Part, Place, flip, places, tear};
 use ana_log::{Health, Log, LogEntry, LogError};
 use bytes::Bytes;
 use common::image::{Image, disk_of, image};
@@ -448,5 +450,91 @@ fn a_repair_cut_off_at_any_call_keeps_the_vote() {
                 break;
             }
         }
+    });
+}
+
+/// Damage on purpose is done where it has to be noticed: every place, several bits of each.
+#[test]
+fn a_bit_that_is_flipped_on_purpose_is_noticed_wherever_it_is() {
+    run(7, async {
+        let (image, model) = rich_image().await;
+        let rng = SeededRng::new(7);
+        for (part, least) in [(Part::Entries, 30), (Part::Vote, 1), (Part::Snapshot, 1)] {
+            let disk = disk_of(&image).await;
+            let found = places(&disk, Path::new(DIR), part).await.expect("read");
+            assert!(found.len() >= least, "{part:?}: {}", found.len());
+            let newest = Path::new(DIR).join(newest_segment(&image));
+            let closed = found.iter().all(|place| place.path != newest);
+            assert_eq!(closed, part != Part::Vote, "{part:?}");
+            for place in found {
+                for _ in 0..3 {
+                    flip_one(&image, &model, &place, &rng).await;
+                }
+            }
+        }
+    });
+}
+
+async fn flip_one(image: &Image, model: &Model, place: &Place, rng: &dyn Rng) {
+    let disk = disk_of(image).await;
+    let (at, bit) = flip(&disk, place, rng).await.expect("flipped");
+    let what = format!("{place:?} at {at} bit {bit}");
+    let damaged = common::image::image(&disk).await;
+    assert_ne!(&damaged, image, "{what}");
+    assert_eq!(
+        examine(&damaged, model, &what).await,
+        Outcome::Noticed,
+        "{what}"
+    );
+}
+
+/// A write that was cut short on purpose is cut off, and nothing else is.
+#[test]
+fn a_write_that_is_torn_on_purpose_costs_nothing_that_was_confirmed() {
+    run(8, async {
+        let (image, model) = rich_image().await;
+        let rng = SeededRng::new(8);
+        for bytes in [1, 8, 55, 56, 57, 100, 512, 3000] {
+            let disk = disk_of(&image).await;
+            let torn = tear(&disk, Path::new(DIR), bytes, &rng)
+                .await
+                .expect("torn");
+            let torn = torn.expect("there is room");
+            assert_eq!(torn.len, bytes as u64);
+            let damaged = common::image::image(&disk).await;
+            assert_ne!(damaged, image);
+            let outcome = examine(&damaged, &model, &format!("{torn:?}")).await;
+            assert_eq!(outcome, Outcome::Unharmed);
+        }
+        let disk = disk_of(&image).await;
+        let none = tear(&disk, Path::new(DIR), 1 << 20, &rng)
+            .await
+            .expect("read");
+        assert_eq!(none, None, "no room");
+    });
+}
+
+/// A log that was never closed has an end that nothing vouches for: damage there would look like a write cut short,
+/// and is not done.
+#[test]
+fn the_end_of_a_log_is_damaged_only_where_something_vouches_for_it() {
+    run(9, async {
+        let disk = memory(9);
+        let log = open(&disk).await;
+        for index in 1..=3 {
+            append(&log, vec![entry(1, index, 100)])
+                .await
+                .expect("durable");
+        }
+        let found = places(&disk, Path::new(DIR), Part::Entries)
+            .await
+            .expect("read");
+        // The third says that the first two were synced, and nothing says it of the third.
+        assert_eq!(found.len(), 2, "{found:?}");
+        log.shutdown().await;
+        let found = places(&disk, Path::new(DIR), Part::Entries)
+            .await
+            .expect("read");
+        assert_eq!(found.len(), 3, "closed in order: {found:?}");
     });
 }

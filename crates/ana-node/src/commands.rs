@@ -1,8 +1,8 @@
 //! The command line: one file per command, each with its options, its help and its work.
 //!
 //! Must stay true: a command learns about the cluster only through the public endpoint, the admin
-//! paths (`/_ana/status`, `/_ana/health`, `/_ana/faults`) and the supervisor's paths; about runs of drills through the
-//! files that they leave.
+//! paths (`/_ana/status`, `/_ana/health`, `/_ana/faults`, `/_ana/leaders`) and the supervisor's paths; about runs of
+//! drills through the files that they leave.
 
 mod bench;
 mod completion;
@@ -10,6 +10,7 @@ mod consumer;
 mod drill;
 mod env;
 mod fault;
+mod leader;
 mod limits;
 mod node;
 mod put;
@@ -108,6 +109,8 @@ enum Command {
     Node(node::Node),
     #[command(subcommand)]
     Zone(zone::Zone),
+    #[command(subcommand)]
+    Leader(leader::Leader),
     #[command(subcommand)]
     Fault(fault::Fault),
     #[command(subcommand)]
@@ -241,6 +244,7 @@ pub async fn run(cli: Cli, env: Env) -> Result<Exit, CliError> {
         Command::Env(env) => env.run(&context),
         Command::Node(node) => node.run(&context).await,
         Command::Zone(zone) => zone.run(&context).await,
+        Command::Leader(leader) => leader.run(&context).await,
         Command::Fault(fault) => Box::pin(fault.run(&context)).await,
         Command::Drill(drill) => Box::pin(drill.run(&context)).await,
         Command::Verify(verify) => Box::pin(verify.run(&context)).await,

@@ -39,6 +39,7 @@ pub mod peer;
 pub mod network;
 pub mod peer_server;
 
+pub use ana_log::SyncTimes;
 pub use batcher::SubBatch;
 pub use checkpoint::{CheckpointStore, MemoryCheckpoints, SledCheckpoints};
 pub use config::RaftNodeConfig;

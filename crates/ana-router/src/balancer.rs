@@ -1,7 +1,8 @@
 //! Brings leaders back to the nodes that the metadata prefers, after a node was away.
 //!
 //! Must stay true: leadership is given only to a replica that said itself, twice in a row, that it follows and is
-//! close behind; one transfer at a time per node and look, so that a returning zone does not cause a storm.
+//! close behind, on a disk that is not slow and in a zone that may have leaders; one transfer at a time per node and look,
+//! so that a returning zone does not cause a storm.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,9 +10,11 @@ use std::sync::Arc;
 use ana_env::time::{interval, timeout};
 use ana_types::{GroupId, NodeId};
 
+use crate::away::{is_allowed, is_usable};
 use crate::context::Context;
 use crate::forward::{Attempt, ask};
 use crate::messages::AskReport;
+use crate::router::Answer;
 use crate::status::{REPORT_WITHIN, ReplicaView, Report};
 
 /// Looks in a row at which the preferred replica has to be fit.
@@ -38,7 +41,8 @@ pub(crate) async fn run(context: Arc<Context>) {
         fit.retain(|group, _| displaced.iter().any(|it| it.group == *group));
         for it in &displaced {
             let looks = fit.entry(it.group).or_default();
-            let is_fit = is_fit(&context, *it, reports.get(&it.preferred));
+            let report = reports.get(&it.preferred);
+            let is_fit = is_fit(&context, *it, report) && report.is_some_and(is_usable);
             *looks = if is_fit { looks.saturating_add(1) } else { 0 };
         }
         let due = displaced
@@ -59,15 +63,19 @@ fn displaced(context: &Context) -> Vec<Displaced> {
         .iter()
         .filter(|it| it.is_leader())
         .map(ana_raft::Group::id)
+        // One that somebody wants here stays.
+        .filter(|id| !context.places.is_held(*id))
         .collect();
-    let displaced = context.look(|meta| {
+    let displaced: Answer<Vec<Displaced>> = context.look(|meta| {
         let preferred = |group: GroupId| {
             let preferred = meta.group(group)?.preferred_leader;
             (preferred != this).then_some(Displaced { preferred, group })
         };
         led.into_iter().filter_map(preferred).collect()
     });
-    displaced.unwrap_or_default()
+    let mut displaced = displaced.unwrap_or_default();
+    displaced.retain(|it| is_allowed(context, it.preferred));
+    displaced
 }
 
 pub(crate) async fn reports(

@@ -20,6 +20,7 @@ use crate::config::RouterConfig;
 use crate::leader::{self, Leaders, Repeat};
 use crate::load::Loads;
 use crate::messages::{CommandMeta, MetaAnswer, MetaIndex};
+use crate::places::Places;
 use crate::rates::Rates;
 use crate::router::Answer;
 use crate::shard_map::Routes;
@@ -41,6 +42,8 @@ pub(crate) struct Context {
     loads: Mutex<Loads>,
     /// Rates of the control plane, while this node leads the metadata. A plain lock: one addition under it.
     rates: Mutex<Rates>,
+    /// Where leaders may stand for now.
+    pub(crate) places: Places,
     /// Where leaders were last seen.
     pub(crate) leaders: Leaders,
     /// Routes of streams, valid for one version of the metadata.
@@ -95,6 +98,7 @@ impl Context {
             admission: Mutex::new(Admission::default()),
             loads: Mutex::new(Loads::default()),
             rates: Mutex::new(Rates::default()),
+            places: Places::default(),
             leaders: Leaders::default(),
             routes: Routes::default(),
             reads: Semaphore::new(READS_AT_ONCE_MAX),

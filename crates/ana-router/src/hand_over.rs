@@ -47,7 +47,7 @@ pub(crate) async fn hand_over(context: &Context) -> usize {
 }
 
 /// Voters of a group besides this node. They are asked in an order that spreads groups over them.
-fn heirs(context: &Context, group: GroupId) -> Vec<Displaced> {
+pub(crate) fn heirs(context: &Context, group: GroupId) -> Vec<Displaced> {
     let this = context.config.this.id;
     let voters: BTreeSet<NodeId> = if group == GroupId::METADATA {
         context.config.members.iter().map(|it| it.id).collect()

@@ -118,9 +118,11 @@ macro_rules! question {
     };
 }
 
+mod leading;
 mod rates;
 mod subscriptions;
 
+pub(crate) use leading::{Hold, IsHeld, KeepOut, MoveLeader, Moved, StillLed};
 pub(crate) use rates::{Spend, Spent};
 pub(crate) use subscriptions::{Claim, Follow, Renew, Renewal, Renewed};
 

@@ -9,12 +9,13 @@
 //!
 //! Danger: `Router` is cheap to clone; the background tasks end with [`Router::shutdown`], not with the last clone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ana_env::Env;
 use ana_raft::{CallHandler, Group, GroupStatus, Groups, Peers};
-use ana_types::{GroupId, HashKey, KinesisError, NodeId, ShardIndex, StreamKey, StreamName};
+use ana_types::{GroupId, HashKey, KinesisError, NodeId, ShardIndex, StreamKey, StreamName, Zone};
 
 use crate::config::RouterConfig;
 use crate::context::Context;
@@ -63,6 +64,41 @@ impl Router {
         crate::hand_over::hand_over(&self.context).await
     }
 
+    /// Moves the leader of a group to another voter, and leaves it there for `lease`; says where it was.
+    ///
+    /// # Errors
+    /// In words for a person.
+    pub async fn move_leader(
+        &self,
+        group: GroupId,
+        to: NodeId,
+        lease: Duration,
+    ) -> Result<NodeId, String> {
+        crate::away::move_leader(&self.context, group, to, lease).await
+    }
+
+    /// Tells every node to keep leaders out of a zone for `lease` from now on, and to let them in again when it is
+    /// nothing. The answer has every node of the cluster: how many groups it still leads that it should not; none
+    /// when it was not reached.
+    pub async fn keep_leaders_out(
+        &self,
+        zone: &Zone,
+        lease: Duration,
+    ) -> BTreeMap<NodeId, Option<u32>> {
+        crate::away::keep_out(&self.context, zone, lease).await
+    }
+
+    /// The zones that leaders are kept out of, as far as this node knows, and for how long yet.
+    pub fn shifted_zones(&self) -> BTreeMap<Zone, Duration> {
+        self.context.places.shifted()
+    }
+
+    /// The zones of the cluster's nodes.
+    pub fn zones(&self) -> BTreeSet<Zone> {
+        let nodes = crate::status::known_nodes(&self.context);
+        nodes.into_values().map(|(member, _)| member.zone).collect()
+    }
+
     /// Stops the background work and waits for it. Groups are not closed: they belong to the caller.
     pub async fn shutdown(&self) {
         self.context.tasks.shutdown().await;
@@ -74,7 +110,7 @@ impl Router {
     }
 
     /// Waits until [`Router::is_ready`], at most for `within`; says whether it is.
-    pub async fn wait_ready(&self, within: std::time::Duration) -> bool {
+    pub async fn wait_ready(&self, within: Duration) -> bool {
         let founded = |meta: &ana_state::Metadata| meta.cluster().map(|_| ());
         crate::start::wait_until(&self.context, within, founded).await
     }

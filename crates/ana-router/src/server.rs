@@ -15,9 +15,9 @@ use bytes::Bytes;
 use crate::context::Context;
 use crate::error::Decline;
 use crate::messages::{
-    Append, AskLoads, AskReport, AskTime, Claim, CommandMeta, CommandShards, Follow, MetaAnswer,
-    MetaIndex, Question, Read, ReadIndex, Renew, Seal, Sealed, Seek, ShardsAnswer, Spend,
-    TimeOfDay, answer_to_body,
+    Append, AskLoads, AskReport, AskTime, Claim, CommandMeta, CommandShards, Follow, Hold, KeepOut,
+    MetaAnswer, MetaIndex, MoveLeader, Question, Read, ReadIndex, Renew, Seal, Sealed, Seek,
+    ShardsAnswer, Spend, TimeOfDay, answer_to_body,
 };
 use crate::status::Report;
 use crate::subscribe::{follow, sessions};
@@ -182,6 +182,9 @@ impl CallHandler for Server {
             AskReport::KIND => serve::<AskReport>(context, body).await,
             AskTime::KIND => serve::<AskTime>(context, body).await,
             AskLoads::KIND => serve::<AskLoads>(context, body).await,
+            KeepOut::KIND => serve::<KeepOut>(context, body).await,
+            Hold::KIND => serve::<Hold>(context, body).await,
+            MoveLeader::KIND => serve::<MoveLeader>(context, body).await,
             _ => Err(CallError::Remote(RemoteFault::UnknownKind)),
         }
     }

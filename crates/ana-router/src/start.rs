@@ -11,7 +11,7 @@ use ana_types::{GroupId, KinesisError};
 use crate::context::{Context, Deadline};
 use crate::router::Answer;
 use crate::subscribe::sessions;
-use crate::{balancer, driver, membership, reconcile, scaler, trimmer};
+use crate::{away, balancer, driver, membership, reconcile, scaler, trimmer};
 
 /// How often a wait looks for a metadata group that is not open yet.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -35,6 +35,7 @@ pub(crate) async fn start(context: &Arc<Context>) -> Answer<()> {
         tasks.spawn(driver::run_expiry(Arc::clone(context))),
         tasks.spawn(scaler::run(Arc::clone(context))),
         tasks.spawn(balancer::run(Arc::clone(context))),
+        tasks.spawn(away::run(Arc::clone(context))),
         tasks.spawn(trimmer::run(Arc::clone(context))),
         tasks.spawn(sessions::run(Arc::clone(context))),
     ];

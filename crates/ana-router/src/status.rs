@@ -117,6 +117,10 @@ pub(crate) struct Report {
     pub(crate) pid: u32,
     /// Its replicas, by group.
     pub(crate) replicas: Vec<ReplicaReport>,
+    /// Its disk is too slow to lead with.
+    pub(crate) disk_is_slow: bool,
+    /// What a sync took on average when any were seen last, microseconds.
+    pub(crate) sync_us: u64,
 }
 
 /// What one node says of one of its replicas.
@@ -144,10 +148,13 @@ pub(crate) fn report(context: &Context) -> Report {
         .iter()
         .map(|status| replica_report(node, status))
         .collect();
+    let (disk_is_slow, sync_mean) = context.places.disk();
     Report {
         node,
         pid: context.config.pid,
         replicas,
+        disk_is_slow,
+        sync_us: u64::try_from(sync_mean.as_micros()).unwrap_or(u64::MAX),
     }
 }
 
@@ -231,7 +238,7 @@ pub(crate) async fn collect(context: &Context) -> ClusterStatus {
 }
 
 /// Founding and registered nodes, with the newest address known, and whether the metadata knows them.
-fn known_nodes(context: &Context) -> BTreeMap<NodeId, (Member, bool)> {
+pub(crate) fn known_nodes(context: &Context) -> BTreeMap<NodeId, (Member, bool)> {
     let founders = context.config.members.iter().chain([&context.config.this]);
     let mut nodes: BTreeMap<_, _> = founders.map(|it| (it.id, (it.clone(), false))).collect();
     let registered = context

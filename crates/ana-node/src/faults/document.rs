@@ -47,6 +47,9 @@ pub struct FaultDocument {
     /// At which age subscriptions are dropped, milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after_ms: Option<u64>,
+    /// How old descriptions are, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age_ms: Option<u64>,
     /// How much longer each sync of the disk takes, milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fsync_ms: Option<u64>,
@@ -116,6 +119,7 @@ impl FaultDocument {
                 self.jitter_ms = some_ms(jitter);
             }
             ApiAction::DropSubscription { after } => self.after_ms = Some(ms(after)),
+            ApiAction::StaleDescribe { age } => self.age_ms = Some(ms(age)),
             ApiAction::Throttle | ApiAction::ExpiredIterator | ApiAction::PartialPut => {}
         }
     }
@@ -177,6 +181,7 @@ impl FaultDocument {
             ("read", self.read_ms),
             ("every", self.every_ms),
             ("after", self.after_ms),
+            ("age", self.age_ms),
         ];
         words.extend(times.iter().filter_map(|(what, ms)| {
             let ms = (*ms)?;

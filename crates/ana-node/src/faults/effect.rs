@@ -94,6 +94,11 @@ pub enum ApiAction {
         /// At this age.
         after: Duration,
     },
+    /// It is answered as it was before.
+    StaleDescribe {
+        /// So long ago.
+        age: Duration,
+    },
 }
 
 /// What is wrong with a disk.
@@ -195,6 +200,7 @@ impl Effect {
                 ApiAction::ExpiredIterator => Kind::ApiExpiredIterator,
                 ApiAction::PartialPut => Kind::ApiPartialPut,
                 ApiAction::DropSubscription { .. } => Kind::ApiDropSubscription,
+                ApiAction::StaleDescribe { .. } => Kind::ApiStaleDescribe,
             },
             Effect::Disk(DiskEffect::Slow { .. }) => Kind::DiskSlow,
             Effect::Disk(DiskEffect::Full) => Kind::DiskFull,
@@ -239,7 +245,8 @@ impl ApiEffect {
             ApiAction::Error(kind) => Some(kind),
             ApiAction::Latency { .. }
             | ApiAction::PartialPut
-            | ApiAction::DropSubscription { .. } => None,
+            | ApiAction::DropSubscription { .. }
+            | ApiAction::StaleDescribe { .. } => None,
         }
     }
 }

@@ -20,6 +20,7 @@ use async_trait::async_trait;
 
 use super::board::{ApiFault, Board};
 use super::effect::ApiAction;
+use super::stale::Stale;
 use super::subscription;
 use crate::metrics::Metrics;
 
@@ -73,6 +74,7 @@ pub struct DisturbedService<S> {
     metrics: Metrics,
     clock: Arc<dyn Clock>,
     home: Home,
+    stale: Stale,
 }
 
 /// Where errors are reported from.
@@ -99,6 +101,7 @@ impl<S: Addresses> DisturbedService<S> {
             metrics,
             clock,
             home,
+            stale: Stale::default(),
         }
     }
 
@@ -205,6 +208,30 @@ impl<S: Addresses> DisturbedService<S> {
         Some(self.refusal(kind, Operation::PutRecords, &addressed))
     }
 
+    /// The answer to a request, or an older one where a fault says so.
+    async fn perhaps_stale(
+        &self,
+        context: RequestContext,
+        request: Request,
+        faults: &[ApiFault],
+    ) -> Result<Response, Fault> {
+        let ages = faults.iter().filter_map(|fault| match fault.effect.action {
+            ApiAction::StaleDescribe { age } => Some((age, fault)),
+            _ => None,
+        });
+        let oldest = ages.max_by_key(|(age, _)| *age);
+        let Some((age, fault)) = oldest.filter(|(_, it)| self.board.draw(it.effect.percent)) else {
+            return self.inner.call(context, request).await;
+        };
+        let key = (fault.serial, Stale::key(&request));
+        let live = self.inner.call(context, request).await;
+        let is_on = |serial| self.board.is_on(serial);
+        if !is_on(fault.serial) {
+            return live;
+        }
+        self.stale.answer(key, (time::now(), age), live, is_on)
+    }
+
     /// The faults that are on for requests of `operation` about `addressed`.
     fn faults_of(&self, faults: Vec<ApiFault>, addressed: &Addressed) -> Vec<ApiFault> {
         let stream = addressed.stream.as_ref();
@@ -243,7 +270,7 @@ impl<S: Addresses> Service for DisturbedService<S> {
             Request::PutRecords(input) if !input.dry_run => {
                 self.put_some(context, input, &faults).await
             }
-            other => self.inner.call(context, other).await,
+            other => self.perhaps_stale(context, other, &faults).await,
         }
     }
 

@@ -31,6 +31,8 @@ fn report(node: u64, term: u64, leader: Option<u64>, last_index: u64) -> (NodeId
             node,
             pid: 1,
             replicas: vec![replica],
+            disk_is_slow: false,
+            sync_us: 0,
         },
     )
 }

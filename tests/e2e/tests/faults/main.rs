@@ -3,8 +3,11 @@
 
 mod api;
 mod clocks;
+mod damage;
+mod leaders;
 mod links;
 mod machines;
+mod processes;
 mod refused;
 
 use std::io::{Read as _, Write as _};
@@ -18,6 +21,7 @@ use anyhow::{Context, Result, ensure};
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::error::ProvideErrorMetadata as _;
 use aws_sdk_kinesis::primitives::Blob;
+use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 use serde::Deserialize;
 
 pub(crate) const STREAM: &str = "orders";
@@ -60,6 +64,26 @@ pub(crate) async fn all_over(cluster: &Cluster, within: Duration) -> Result<()> 
     Ok(())
 }
 
+/// Until each shard has acknowledged a put sent after `since`.
+pub(crate) async fn every_shard(
+    ledger: &Ledger,
+    since: Instant,
+    within: Duration,
+) -> Result<Duration> {
+    loop {
+        let first = ledger.resumed_after(since);
+        if first.len() == usize::try_from(SHARDS)? {
+            return Ok(first.into_values().max().unwrap_or_default());
+        }
+        ensure!(
+            since.elapsed() < within,
+            "only {} of {SHARDS} shards acknowledge",
+            first.len()
+        );
+        pause(10).await;
+    }
+}
+
 pub(crate) fn value(key: String) -> Value {
     Value { key, counter: 0 }
 }
@@ -99,4 +123,33 @@ pub(crate) fn post(address: &str, path: &str, body: &str) -> Result<(u16, String
     let (head, body) = answer.split_once("\r\n\r\n").context("an HTTP answer")?;
     let status = head.split(' ').nth(1).context("a status")?;
     Ok((status.parse()?, body.to_owned()))
+}
+
+/// Records of a size that fills a log.
+const LARGE: usize = 900 * 1024;
+pub(crate) const LARGE_RECORDS: usize = 24;
+
+/// More than 16 MiB in one shard, so that there is a place to cut its log at.
+pub(crate) async fn fill(cluster: &Cluster) -> Result<()> {
+    let client = cluster.client(5);
+    for _ in 0..LARGE_RECORDS / 4 {
+        let entry = PutRecordsRequestEntry::builder()
+            .partition_key("large")
+            .data(Blob::new(vec![7; LARGE]));
+        let entry = entry.build()?;
+        let put = client.put_records().stream_name(OTHER);
+        let put = put.set_records(Some(vec![entry; 4])).send().await?;
+        ensure!(put.failed_record_count == Some(0), "{put:?}");
+    }
+    Ok(())
+}
+
+/// Entries that were cut off the log of the stream with the large records.
+pub(crate) fn cut(cluster: &Cluster) -> Result<u64> {
+    let status = cluster.status()?;
+    let group = status
+        .groups
+        .iter()
+        .find(|group| group.stream.as_deref() == Some(OTHER));
+    Ok(group.context("a group")?.purged_index())
 }

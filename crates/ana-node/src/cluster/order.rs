@@ -1,0 +1,47 @@
+//! Orders to the supervisor: what may be done to nodes.
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::meddle::Meddle;
+
+/// How long a node may be paused, milliseconds: the longest lease of a fault.
+pub const PAUSE_MS_MAX: u64 = crate::faults::LEASE_MS_MAX;
+
+/// What may be done to a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Ask it to end, kill it when it does not.
+    Stop,
+    /// SIGKILL.
+    Kill,
+    /// Start it with the data it has.
+    Start,
+    /// SIGSTOP; the supervisor lets it go on when the lease is over.
+    Pause {
+        /// For how long.
+        lease: Duration,
+    },
+    /// SIGCONT.
+    Resume,
+    /// Stop, then start.
+    Restart,
+    /// Kill, then do something to its files, then start.
+    Meddle(Meddle),
+}
+
+/// Something to be done to some nodes.
+#[derive(Debug)]
+pub struct Order {
+    /// What.
+    pub verb: Verb,
+    /// To which nodes.
+    pub nodes: Vec<u64>,
+    /// Told when done.
+    pub done: oneshot::Sender<Outcome>,
+}
+
+/// What became of an order: what was done to files, in words, if anything was; or why it was not carried out, for a
+/// person.
+pub type Outcome = Result<Vec<String>, String>;
