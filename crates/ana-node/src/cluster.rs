@@ -7,7 +7,8 @@
 //!                   '-- /_ana/supervisor/* --> supervisor_api --orders--> supervisor --> child
 //! ```
 //! Must stay true:
-//! - a node that dies stays down until somebody starts it: nothing hides a crash;
+//! - a node that dies stays down until somebody starts it: nothing hides a crash; one that is paused goes on by
+//!   itself when its lease is over;
 //! - no child outlives this process, however it ends;
 //! - a data directory is used by one `ana up` at a time.
 
@@ -17,6 +18,7 @@ pub mod certificates;
 pub mod ports;
 pub mod child;
 pub mod roster;
+pub mod order;
 pub mod supervisor;
 pub mod supervisor_api;
 pub mod health;

@@ -64,6 +64,8 @@ pub(crate) struct Inner {
     pub(crate) running: Option<Running>,
     /// Why there is nothing running although the log itself is sound.
     pub(crate) broken: Option<String>,
+    /// It was here before and was wiped away; what lies here now is nothing.
+    pub(crate) lost: bool,
 }
 
 pub(crate) struct Running {

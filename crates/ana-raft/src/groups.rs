@@ -25,6 +25,7 @@ use crate::group::{DiskUse, Group};
 use crate::open::{Parts, make_dir};
 use crate::peer_server::{GroupLookup, PeerServer, Replica};
 use crate::peers::{CallHandler, Peers};
+use crate::rebuild;
 use crate::repair::RaftCalls;
 use crate::state_machine::MachineKind;
 use crate::status::GroupStatus;
@@ -72,6 +73,13 @@ impl Groups {
         };
         let dir = config.groups_dir();
         make_dir(&*env.disk, &dir).await.map_err(io)?;
+        if rebuild::is_marked(&*env.disk, &config.data_dir)
+            .await
+            .map_err(io)?
+        {
+            let half = io::Error::other("the wipe of this node's directory is not finished");
+            return Err(io(half));
+        }
         let disk_use = DiskUse::default();
         measure(&env, &config, &disk_use).await.map_err(io)?;
         let parts = Parts {

@@ -30,6 +30,7 @@ pub mod open;
 mod members;
 pub mod groups;
 pub mod repair;
+pub mod rebuild;
 
 pub mod convert;
 pub mod peers;

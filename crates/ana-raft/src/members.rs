@@ -118,8 +118,9 @@ impl Group {
         Ok(())
     }
 
-    /// Removes a node whose log is lost. The answer is the index at which the members without it
-    /// are committed: it may begin anew once it knows that. Leader only; repeating it is harmless.
+    /// Removes a node whose log is lost. The answer is the index at which the voters without it
+    /// are committed: it may begin anew once it knows that. Somebody may have it follow again in the
+    /// meantime: without a vote nothing counts on it. Leader only; repeating it is harmless.
     pub(crate) async fn evict(&self, node: NodeId) -> Result<u64, GroupError> {
         let raft = self.leading()?;
         let known = |raft: &Raft| {
@@ -144,7 +145,7 @@ impl Group {
             .metrics(
                 |m| {
                     m.membership_config == m.committed_membership_config
-                        && m.membership_config.nodes().all(|(&id, ())| id != node.0)
+                        && m.membership_config.voter_ids().all(|id| id != node.0)
                 },
                 "eviction is committed",
             )
@@ -222,6 +223,10 @@ impl Group {
     pub fn health(&self) -> GroupHealth {
         use ana_log::Health;
         let inner = &self.inner;
+        if inner.lost {
+            let what = crate::rebuild::LOST.to_owned();
+            return GroupHealth::Corrupt { what };
+        }
         match inner.log.health() {
             Health::Corrupt { what } => return GroupHealth::Corrupt { what },
             Health::Failed { why } => return GroupHealth::Failed { why },

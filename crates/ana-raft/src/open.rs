@@ -27,6 +27,7 @@ use crate::error::GroupError;
 use crate::group::{DiskUse, Group, Inner, Running};
 use crate::log_store::LogStore;
 use crate::points::Image;
+use crate::rebuild;
 use crate::snapshot;
 use crate::state_machine::{Core, MachineKind, Shared, StateMachine};
 use crate::trimmer::{Pointer, Trimmer};
@@ -66,7 +67,7 @@ impl Group {
         let raft_config = Arc::new(parts.config.raft(id)?);
         let io = |source| GroupError::Io { group: id, source };
         let dir = parts.config.group_dir(id);
-        let rejoin = prepare(&parts, &dir).await.map_err(io)?;
+        let (rejoin, lost) = prepare(&parts, &dir).await.map_err(io)?;
         let log = open_log(&parts, &dir)
             .await
             .map_err(|source| GroupError::Log { group: id, source })?;
@@ -89,8 +90,10 @@ impl Group {
             gate,
             running: None,
             broken,
+            lost,
         };
-        if inner.broken.is_none() && !matches!(inner.log.health(), Health::Corrupt { .. }) {
+        let is_sound = !lost && inner.broken.is_none();
+        if is_sound && !matches!(inner.log.health(), Health::Corrupt { .. }) {
             match build(&inner, raft_config, network).await {
                 Ok(raft) => inner.running = Some(run(&parts, &inner, raft, rejoin)),
                 Err(why) => inner.broken = Some(why),
@@ -99,16 +102,29 @@ impl Group {
         if let Some(why) = &inner.broken {
             tracing::error!(group = %id, %why, "replica does not run");
         }
+        if lost {
+            tracing::warn!(group = %id, "replica was lost and does not run");
+        }
         Ok(Self {
             inner: Arc::new(inner),
         })
     }
 }
 
-/// Makes the group's directory, durably, and reads the mark of a repair.
-async fn prepare(parts: &Parts, dir: &Path) -> io::Result<Option<Rejoin>> {
-    make_dir(&*parts.env.disk, dir).await?;
-    Rejoin::load(&parts.env, dir).await
+/// Makes the group's directory, durably, and reads the mark of a repair and that of a replica that was lost.
+async fn prepare(parts: &Parts, dir: &Path) -> io::Result<(Option<Rejoin>, bool)> {
+    let disk = &*parts.env.disk;
+    let is_empty = match disk.list(dir).await {
+        Ok(entries) => entries.is_empty(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+        Err(error) => return Err(error),
+    };
+    make_dir(disk, dir).await?;
+    if is_empty && rebuild::is_under_way(disk, &parts.config.data_dir).await? {
+        rebuild::mark_lost(disk, dir).await?;
+    }
+    let lost = rebuild::is_lost(disk, dir).await?;
+    Ok((Rejoin::load(&parts.env, dir).await?, lost))
 }
 
 /// Makes a directory and what is missing above it, all of it durable. A directory whose entry in

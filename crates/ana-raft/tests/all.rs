@@ -5,6 +5,7 @@ mod common;
 mod disk;
 mod points;
 mod propose;
+mod rebuild;
 mod repair;
 mod restart;
 mod storage_suite;

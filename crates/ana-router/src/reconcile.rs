@@ -42,6 +42,8 @@ struct Memory {
     in_repair: Arc<Mutex<BTreeSet<GroupId>>>,
     /// Replicas left from before the last start were compared with the deleted groups.
     has_cleaned: bool,
+    /// It is known that missing replicas of this node are new, not lost.
+    is_complete: bool,
 }
 
 /// Runs until the router shuts down.
@@ -56,6 +58,7 @@ pub(crate) async fn run(context: Arc<Context>) {
         open(&context, &wanted).await;
         found(&context, &wanted, &mut memory).await;
         repair(&context, &wanted, &memory);
+        end_rebuild(&context, &mut memory).await;
         delete(&context, &mut memory).await;
     }
 }
@@ -165,6 +168,36 @@ async fn found(context: &Context, wanted: &BTreeMap<GroupId, Wanted>, memory: &m
 fn is_empty(replica: &Group) -> bool {
     let status = replica.status();
     status.voters.is_empty() && matches!(status.health, GroupHealth::Ok | GroupHealth::Full)
+}
+
+/// Ends the rebuild of a node that was wiped, when everything that the metadata wants here is here and whole. Its own
+/// metadata says so only when that replica is a voter again: then it has applied all that was committed before.
+async fn end_rebuild(context: &Context, memory: &mut Memory) {
+    if memory.is_complete {
+        return;
+    }
+    let is_whole = |id: &GroupId| {
+        let replica = context.groups.get(*id);
+        replica.is_some_and(|it| matches!(it.health(), GroupHealth::Ok | GroupHealth::Full))
+    };
+    if context.secret().is_none() || !is_whole(&GroupId::METADATA) {
+        return;
+    }
+    // Asked only now that the metadata is whole: before, it may not have known all of them.
+    let wanted = wanted(context);
+    if !wanted.keys().all(is_whole) {
+        return;
+    }
+    let ended = match context.groups.is_rebuilt().await {
+        Ok(true) => context.groups.end_rebuild().await.map(|()| {
+            tracing::info!(groups = wanted.len(), "the node is rebuilt");
+        }),
+        known => known.map(drop),
+    };
+    match ended {
+        Ok(()) => memory.is_complete = true,
+        Err(error) => tracing::warn!(%error, "the mark of the rebuild stays for now"),
+    }
 }
 
 /// Starts the repair of damaged replicas, each in a task of its own: it takes as long as the copying takes.

@@ -17,13 +17,20 @@ use tokio::sync::mpsc;
 /// A node that was asked to stop gets this long before it is killed.
 const STOP_MAX: Duration = Duration::from_secs(10);
 
-/// How a node is to end.
+/// Requests to one process that may wait; each is carried out as soon as it is read.
+const ASKS_WAITING: usize = 16;
+
+/// What is asked of a node's process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ask {
     /// SIGTERM, and SIGKILL when it takes too long.
     Stop,
     /// SIGKILL.
     Kill,
+    /// SIGSTOP: it stands still until it is asked for anything else.
+    Pause,
+    /// SIGCONT.
+    Resume,
 }
 
 /// The end of a node's process.
@@ -44,11 +51,10 @@ pub struct Running {
 }
 
 impl Running {
-    /// Asks the process to end; asking again is harmless.
-    pub fn ask(&self, ask: Ask) {
-        if self.asks.try_send(ask).is_err() {
-            // Either the process has ended already, or enough requests wait for it.
-        }
+    /// Asks the process; asking again is harmless. Says whether it was heard: a process that has ended, or for which
+    /// as many requests wait as may, does not hear.
+    pub fn ask(&self, ask: Ask) -> bool {
+        self.asks.try_send(ask).is_ok()
     }
 }
 
@@ -82,7 +88,7 @@ pub fn watch(
     let pid = child
         .id()
         .ok_or_else(|| io::Error::other("the process ended at once"))?;
-    let (asks, asked) = mpsc::channel(4);
+    let (asks, asked) = mpsc::channel(ASKS_WAITING);
     let wait = async move {
         let how = wait_for_end(child, asked).await;
         if exits.send(Exited { id, how }).await.is_err() {
@@ -109,14 +115,20 @@ async fn wait_for_end(mut child: Child, mut asked: mpsc::Receiver<Ask>) -> Strin
                 signal(&child, Signal::KILL);
                 kill_at = None;
             }
-            Some(ask) = asked.recv() => {
-                asked_for = Some(ask);
-                if ask == Ask::Stop {
+            Some(ask) = asked.recv() => match ask {
+                Ask::Stop => {
+                    asked_for = Some(ask);
                     signal(&child, Signal::TERM);
+                    // One that stands still would not hear it.
+                    signal(&child, Signal::CONT);
                     kill_at.get_or_insert(time::now() + STOP_MAX);
-                } else {
+                }
+                Ask::Kill => {
+                    asked_for = Some(ask);
                     signal(&child, Signal::KILL);
                 }
+                Ask::Pause => signal(&child, Signal::STOP),
+                Ask::Resume => signal(&child, Signal::CONT),
             }
         }
     }
@@ -143,6 +155,6 @@ fn in_words(status: io::Result<ExitStatus>, asked_for: Option<Ask>) -> String {
     match asked_for {
         Some(Ask::Stop) => format!("stopped on request ({status})"),
         Some(Ask::Kill) => format!("killed on request ({status})"),
-        None => format!("ended by itself ({status})"),
+        Some(Ask::Pause | Ask::Resume) | None => format!("ended by itself ({status})"),
     }
 }

@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
+/// The file that is locked.
+pub const LOCK_FILE: &str = "ana.lock";
+
 /// A held lock.
 #[derive(Debug)]
 pub struct DirLock {
@@ -47,7 +50,7 @@ impl DirLock {
             dir: dir.to_owned(),
             source,
         };
-        let path = dir.join("ana.lock");
+        let path = dir.join(LOCK_FILE);
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)

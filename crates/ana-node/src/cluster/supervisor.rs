@@ -9,44 +9,31 @@
 //! - a node is started only by an order; an exit never starts anything;
 //! - an order is answered when it is carried out: stop and kill when the process is gone, start
 //!   when it was started;
+//! - a paused process goes on when its lease is over, whatever became of whoever paused it;
+//! - files of a node are touched only while it has no process;
 //! - [`Supervisor::run`] stays on the main thread (see `child`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use ana_env::Disk;
 use ana_env::runtime::Tasks;
+use ana_env::time::{self, Instant};
+use ana_raft::rebuild;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
 use super::child::{self, Ask, Exited, Running};
 use super::layout::Layout;
+use super::order::{Meddle, Order, Outcome, Verb};
 use super::roster::Roster;
 
+/// A process that did not hear that it may go on is told again after this.
+const RESUME_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// Orders that may wait.
 const ORDERS_WAITING: usize = 64;
-
-/// What may be done to a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verb {
-    /// Ask it to end, kill it when it does not.
-    Stop,
-    /// SIGKILL.
-    Kill,
-    /// Start it with the data it has.
-    Start,
-}
-
-/// Something to be done to some nodes.
-#[derive(Debug)]
-pub struct Order {
-    /// What.
-    pub verb: Verb,
-    /// To which nodes.
-    pub nodes: Vec<u64>,
-    /// Told when done; the error is for a person.
-    pub done: oneshot::Sender<Result<(), String>>,
-}
 
 /// Where a node's process stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +45,8 @@ pub enum NodeState {
     Up,
     /// The process was asked to end.
     Stopping,
+    /// The process stands still on purpose.
+    Paused,
     /// There is no process.
     Down,
 }
@@ -98,6 +87,8 @@ struct Slot {
     peer: String,
     running: Option<Running>,
     stopping: bool,
+    /// When a paused process goes on.
+    paused_until: Option<Instant>,
     reason: String,
     starts: u32,
 }
@@ -106,6 +97,7 @@ struct Slot {
 #[derive(Debug)]
 pub struct Supervisor {
     exe: PathBuf,
+    disk: Arc<dyn Disk>,
     layout: Layout,
     roster: Arc<Roster>,
     table: Arc<Mutex<BTreeMap<u64, Slot>>>,
@@ -116,16 +108,33 @@ pub struct Supervisor {
     tasks: Tasks,
 }
 
-/// An order to end nodes that is not carried out yet.
+/// An order that goes on when nodes have ended.
 #[derive(Debug)]
 struct Waiting {
+    /// Those that have not.
     nodes: BTreeSet<u64>,
-    done: oneshot::Sender<Result<(), String>>,
+    then: Then,
+    /// To which nodes it is done.
+    to: Vec<u64>,
+    done: oneshot::Sender<Outcome>,
+}
+
+/// What is done when the nodes of an order have ended.
+#[derive(Debug, Clone, Copy)]
+enum Then {
+    Nothing,
+    Start,
+    MeddleAndStart(Meddle),
 }
 
 impl Supervisor {
     /// A supervisor of the nodes of `layout`; none is started yet.
-    pub fn new(exe: PathBuf, layout: Layout, roster: Arc<Roster>) -> (Supervisor, Handle) {
+    pub fn new(
+        exe: PathBuf,
+        disk: Arc<dyn Disk>,
+        layout: Layout,
+        roster: Arc<Roster>,
+    ) -> (Supervisor, Handle) {
         let (order_sender, orders) = mpsc::channel(ORDERS_WAITING);
         let (exits_from_children, exits) = mpsc::channel(layout.nodes().len().max(1));
         let slots = layout.nodes().iter().map(|node| {
@@ -135,6 +144,7 @@ impl Supervisor {
                 peer: node.peer.clone(),
                 running: None,
                 stopping: false,
+                paused_until: None,
                 reason: String::new(),
                 starts: 0,
             };
@@ -148,6 +158,7 @@ impl Supervisor {
         };
         let supervisor = Supervisor {
             exe,
+            disk,
             layout,
             roster,
             table,
@@ -170,12 +181,18 @@ impl Supervisor {
         let mut outcome = all.iter().try_for_each(|id| self.start(*id));
         tokio::pin!(end);
         while outcome.is_ok() {
+            let resume = until(self.next_resume());
             tokio::select! {
                 biased;
                 () = &mut end => break,
-                Some(exited) = self.exits.recv() => self.ended(&exited),
+                Some(exited) = self.exits.recv() => {
+                    for order in self.ended(&exited) {
+                        self.go_on(order).await;
+                    }
+                }
+                () = resume => self.resume_overdue(),
                 order = self.orders.recv() => match order {
-                    Some(order) => self.carry_out(order),
+                    Some(order) => self.carry_out(order).await,
                     None => break,
                 },
             }
@@ -185,7 +202,14 @@ impl Supervisor {
         }
         while self.any_runs() {
             match self.exits.recv().await {
-                Some(exited) => self.ended(&exited),
+                Some(exited) => {
+                    // What was to come after it is not done any more, and whoever waits for that is told by the end.
+                    let mut orders = self.ended(&exited);
+                    orders.retain(|order| matches!(order.then, Then::Nothing));
+                    for order in orders {
+                        answer(order.done, Ok(Vec::new()));
+                    }
+                }
                 None => outcome = Err("the exits of the nodes cannot be seen".to_owned()),
             }
         }
@@ -193,21 +217,174 @@ impl Supervisor {
         outcome
     }
 
-    fn carry_out(&mut self, order: Order) {
+    async fn carry_out(&mut self, order: Order) {
         let Order { verb, nodes, done } = order;
-        let ask = match verb {
+        let (ask, then) = match verb {
             Verb::Start => {
                 let outcome = nodes.iter().try_for_each(|id| self.start(*id));
-                return answer(done, outcome);
+                return answer(done, outcome.map(|()| Vec::new()));
             }
-            Verb::Stop => Ask::Stop,
-            Verb::Kill => Ask::Kill,
+            Verb::Pause { lease } => {
+                let until = time::now() + lease;
+                let outcome = nodes.iter().try_for_each(|id| self.pause(*id, until));
+                return answer(done, outcome.map(|()| Vec::new()));
+            }
+            Verb::Resume => {
+                nodes.iter().for_each(|id| self.resume(*id));
+                return answer(done, Ok(Vec::new()));
+            }
+            Verb::Stop => (Ask::Stop, Then::Nothing),
+            Verb::Kill => (Ask::Kill, Then::Nothing),
+            Verb::Restart => (Ask::Stop, Then::Start),
+            Verb::Meddle(meddle) => {
+                if let Err(why) = self.may_meddle(meddle, &nodes).await {
+                    return answer(done, Err(why));
+                }
+                (Ask::Kill, Then::MeddleAndStart(meddle))
+            }
         };
-        let going: BTreeSet<u64> = nodes.into_iter().filter(|id| self.ask(*id, ask)).collect();
-        if going.is_empty() {
-            return answer(done, Ok(()));
+        let going = nodes.iter().copied().filter(|id| self.ask(*id, ask));
+        let waiting = Waiting {
+            nodes: going.collect(),
+            then,
+            to: nodes,
+            done,
+        };
+        if waiting.nodes.is_empty() {
+            return self.go_on(waiting).await;
         }
-        self.waiting.push(Waiting { nodes: going, done });
+        self.waiting.push(waiting);
+    }
+
+    /// The nodes of an order have ended.
+    async fn go_on(&self, order: Waiting) {
+        let Waiting { then, to, done, .. } = order;
+        let mut outcome = Ok(Vec::new());
+        for id in to {
+            let step = match then {
+                Then::Nothing => Ok(None),
+                Then::Start => self.start(id).map(|()| None),
+                Then::MeddleAndStart(meddle) => self.meddle(id, meddle).await.map(Some),
+            };
+            match (&mut outcome, step) {
+                (Ok(said), Ok(more)) => said.extend(more),
+                (Ok(_), Err(why)) => outcome = Err(why),
+                // The first that went wrong is told; the others are still seen to.
+                (Err(_), _) => {}
+            }
+        }
+        answer(done, outcome);
+    }
+
+    async fn meddle(&self, id: u64, meddle: Meddle) -> Result<String, String> {
+        let runs = self.table().get(&id).is_some_and(|it| it.running.is_some());
+        if runs {
+            return Err(format!("node {id} was started meanwhile"));
+        }
+        let dir = self.layout.node_dir(id);
+        let said = meddle.carry_out(&*self.disk, id, &dir).await?;
+        tracing::warn!(
+            node = id,
+            said,
+            "the files of a node were changed on purpose"
+        );
+        self.start(id).map(|()| said)
+    }
+
+    /// Whether the cluster is one that gets over this.
+    async fn may_meddle(&self, meddle: Meddle, nodes: &[u64]) -> Result<(), String> {
+        let Meddle::Wipe = meddle;
+        let [node] = nodes else {
+            return Err("one node is wiped at a time: the others fill it again".to_owned());
+        };
+        let all = self.layout.nodes();
+        let zones: BTreeSet<&str> = all.iter().map(|it| it.zone.as_str()).collect();
+        if zones.len() < 3 {
+            return Err(format!(
+                "the cluster has {} zones: data that are wiped are filled again only where two others have them",
+                zones.len()
+            ));
+        }
+        // The metadata are voted on by the first node of each zone; a learner of them is not rebuilt.
+        let zone = all.iter().find(|it| it.id == *node).map(|it| &it.zone);
+        let first = all
+            .iter()
+            .filter(|it| Some(&it.zone) == zone)
+            .map(|it| it.id)
+            .min();
+        if first != Some(*node) {
+            return Err(format!(
+                "node {node} is not the first of its zone: only those can be wiped"
+            ));
+        }
+        for other in all.iter().map(|it| it.id).filter(|id| id != node) {
+            let dir = self.layout.node_dir(other);
+            let failed = |error| format!("the directory of node {other} cannot be read: {error}");
+            let rebuilt = rebuild::is_under_way(&*self.disk, &dir)
+                .await
+                .map_err(failed)?;
+            let runs = self.table().get(&other).is_some_and(|it| {
+                it.running.is_some() && !it.stopping && it.paused_until.is_none()
+            });
+            if rebuilt || !runs {
+                let why = if rebuilt {
+                    "is being rebuilt"
+                } else {
+                    "does not run"
+                };
+                return Err(format!(
+                    "node {other} {why}: a node is wiped only when all others are whole"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn pause(&self, id: u64, until: Instant) -> Result<(), String> {
+        let mut table = self.table();
+        let slot = table.get_mut(&id);
+        let slot = slot.filter(|slot| !slot.stopping);
+        let heard = slot.and_then(|slot| {
+            let heard = slot.running.as_ref()?.ask(Ask::Pause);
+            slot.paused_until = Some(until);
+            heard.then_some(())
+        });
+        heard.ok_or_else(|| format!("node {id} does not run"))
+    }
+
+    /// Lets a process go on; one that does is left alone.
+    fn resume(&self, id: u64) {
+        let mut table = self.table();
+        let Some(slot) = table.get_mut(&id) else {
+            return;
+        };
+        let heard = slot.running.as_ref().is_none_or(|it| it.ask(Ask::Resume));
+        if heard {
+            slot.paused_until = None;
+        } else {
+            // It is asked again soon: it does not stand still for ever.
+            slot.paused_until = Some(time::now() + RESUME_AGAIN_AFTER);
+        }
+    }
+
+    fn next_resume(&self) -> Option<Instant> {
+        self.table()
+            .values()
+            .filter_map(|slot| slot.paused_until)
+            .min()
+    }
+
+    fn resume_overdue(&self) {
+        let now = time::now();
+        let overdue = |slot: &Slot| slot.paused_until.is_some_and(|at| at <= now);
+        let table = self.table();
+        let ids = table.iter().filter(|(_, slot)| overdue(slot));
+        let ids: Vec<u64> = ids.map(|(id, _)| *id).collect();
+        drop(table);
+        for id in ids {
+            tracing::info!(node = id, "a paused node goes on: its lease is over");
+            self.resume(id);
+        }
     }
 
     /// Starts a node; one that runs stays as it is.
@@ -245,28 +422,31 @@ impl Supervisor {
         let Some(running) = &slot.running else {
             return false;
         };
-        running.ask(ask);
+        if !running.ask(ask) {
+            tracing::warn!(node = id, ?ask, "a process does not hear");
+        }
         slot.stopping = true;
+        slot.paused_until = None;
         true
     }
 
-    fn ended(&mut self, exited: &Exited) {
+    /// Notes the end of a process; answers the orders that go on now.
+    fn ended(&mut self, exited: &Exited) -> Vec<Waiting> {
         tracing::info!(node = exited.id, how = exited.how, "a node ended");
         if let Some(slot) = self.table().get_mut(&exited.id) {
             slot.running = None;
             slot.stopping = false;
+            slot.paused_until = None;
             slot.reason.clone_from(&exited.how);
         }
         self.roster.runs(exited.id, false);
         for waiting in &mut self.waiting {
             waiting.nodes.remove(&exited.id);
         }
-        for waiting in self
+        let due = self
             .waiting
-            .extract_if(.., |waiting| waiting.nodes.is_empty())
-        {
-            answer(waiting.done, Ok(()));
-        }
+            .extract_if(.., |waiting| waiting.nodes.is_empty());
+        due.collect()
     }
 
     fn any_runs(&self) -> bool {
@@ -278,7 +458,15 @@ impl Supervisor {
     }
 }
 
-fn answer(done: oneshot::Sender<Result<(), String>>, outcome: Result<(), String>) {
+/// Ready at `at`, never without one.
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn answer(done: oneshot::Sender<Outcome>, outcome: Outcome) {
     if done.send(outcome).is_err() {
         // Whoever gave the order has gone; it was carried out nevertheless.
     }
@@ -297,6 +485,7 @@ impl Handle {
             state: match &slot.running {
                 None => NodeState::Down,
                 Some(_) if slot.stopping => NodeState::Stopping,
+                Some(_) if slot.paused_until.is_some() => NodeState::Paused,
                 Some(_) if self.roster.answers(*id) => NodeState::Up,
                 Some(_) => NodeState::Starting,
             },
@@ -306,11 +495,11 @@ impl Handle {
         table.iter().map(view).collect()
     }
 
-    /// Gives an order and waits until it was carried out.
+    /// Gives an order and waits until it was carried out; answers what was done to files.
     ///
     /// # Errors
     /// In words for a person.
-    pub async fn order(&self, verb: Verb, nodes: Vec<u64>) -> Result<(), String> {
+    pub async fn order(&self, verb: Verb, nodes: Vec<u64>) -> Outcome {
         let gone = || "the supervisor is ending".to_owned();
         let (done, outcome) = oneshot::channel();
         let order = Order { verb, nodes, done };

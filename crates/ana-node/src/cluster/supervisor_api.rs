@@ -2,19 +2,25 @@
 //!
 //! ```text
 //!   GET  /_ana/supervisor/status
-//!   POST /_ana/supervisor/node/{id}/{stop|kill|start}
-//!   POST /_ana/supervisor/zone/{zone}/{stop|kill|start}
+//!   POST /_ana/supervisor/node/{id}/{stop|kill|start|restart|resume|wipe}
+//!   POST /_ana/supervisor/node/{id}/pause                                   {"lease_ms": 30000}
+//!   POST /_ana/supervisor/zone/{zone}/...                                   the same for all of a zone, but wipe
 //! ```
-//! Every answer is JSON; a POST answers when the order was carried out.
+//! Every answer is JSON; a POST answers when the order was carried out: `nodes` as they are then, and in `done` what
+//! was done to files, in words.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ana_gateway::Authentication;
 use http::request::Parts;
 use http::{Method, StatusCode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::supervisor::{Handle, Verb};
+use super::order::{Meddle, PAUSE_MS_MAX, Verb};
+use super::supervisor::Handle;
 
 /// The beginning of every path answered here.
 pub const PREFIX: &str = "/_ana/supervisor/";
@@ -64,7 +70,11 @@ impl SupervisorApi {
         let parts: Vec<&str> = rest.split('/').collect();
         match (method, parts.as_slice()) {
             (&Method::GET, ["status"]) => (StatusCode::OK, self.status()),
-            (&Method::POST, [kind, name, verb]) => self.order(kind, name, verb).await,
+            (&Method::POST, [kind, name, verb]) => match read_verb(verb, body) {
+                Ok(Some(verb)) => self.order(kind, name, verb).await,
+                Ok(None) => wrong(StatusCode::NOT_FOUND, &format!("{verb} is not an order")),
+                Err(why) => wrong(StatusCode::BAD_REQUEST, &format!("{verb}: {why}")),
+            },
             _ => wrong(
                 StatusCode::NOT_FOUND,
                 &format!("{method} {path} is not known"),
@@ -82,13 +92,7 @@ impl SupervisorApi {
         })
     }
 
-    async fn order(&self, kind: &str, name: &str, verb: &str) -> Answer {
-        let verb = match verb {
-            "stop" => Verb::Stop,
-            "kill" => Verb::Kill,
-            "start" => Verb::Start,
-            other => return wrong(StatusCode::NOT_FOUND, &format!("{other} is not an order")),
-        };
+    async fn order(&self, kind: &str, name: &str, verb: Verb) -> Answer {
         let all = self.supervisor.nodes();
         let nodes: Vec<u64> = all
             .iter()
@@ -103,14 +107,55 @@ impl SupervisorApi {
             return wrong(StatusCode::NOT_FOUND, &format!("there is no {kind} {name}"));
         }
         match self.supervisor.order(verb, nodes.clone()).await {
-            Ok(()) => {
+            Ok(done) => {
                 let mut views = self.supervisor.nodes();
                 views.retain(|view| nodes.contains(&view.id));
-                (StatusCode::OK, json!({ "nodes": views }))
+                (StatusCode::OK, json!({ "nodes": views, "done": done }))
             }
             Err(why) => wrong(StatusCode::CONFLICT, &why),
         }
     }
+}
+
+/// What a pause is asked for with.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pause {
+    lease_ms: u64,
+}
+
+/// What has no parameters.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+/// An order by its name, with its parameters; none when there is none of that name.
+fn read_verb(name: &str, body: &[u8]) -> Result<Option<Verb>, String> {
+    let verb = match name {
+        "pause" => {
+            let Pause { lease_ms } = read(body)?;
+            if !(1..=PAUSE_MS_MAX).contains(&lease_ms) {
+                return Err(format!("lease_ms has to be 1 to {PAUSE_MS_MAX}"));
+            }
+            let lease = Duration::from_millis(lease_ms);
+            return Ok(Some(Verb::Pause { lease }));
+        }
+        "stop" => Verb::Stop,
+        "kill" => Verb::Kill,
+        "start" => Verb::Start,
+        "restart" => Verb::Restart,
+        "resume" => Verb::Resume,
+        "wipe" => Verb::Meddle(Meddle::Wipe),
+        _ => return Ok(None),
+    };
+    let Nothing {} = read(body)?;
+    Ok(Some(verb))
+}
+
+/// Parameters; none at all are `{}`.
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    let body = if body.is_empty() { b"{}" } else { body };
+    serde_json::from_slice(body).map_err(|error| error.to_string())
 }
 
 fn wrong(status: StatusCode, message: &str) -> Answer {
@@ -120,4 +165,34 @@ fn wrong(status: StatusCode, message: &str) -> Answer {
 /// What a Kinesis client reads when every node is down; SDKs try again after it.
 fn no_node() -> Value {
     json!({ "__type": "ServiceUnavailable", "message": "No node of the cluster is running." })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_are_read_with_their_parameters_and_no_others() {
+        let pause = |ms| {
+            Ok(Some(Verb::Pause {
+                lease: Duration::from_millis(ms),
+            }))
+        };
+        let cases = [
+            ("kill", "", Ok(Some(Verb::Kill))),
+            ("restart", "{}", Ok(Some(Verb::Restart))),
+            ("wipe", "", Ok(Some(Verb::Meddle(Meddle::Wipe)))),
+            ("pause", r#"{"lease_ms":1500}"#, pause(1500)),
+            ("pause", "", Err(())),
+            ("pause", r#"{"lease_ms":0}"#, Err(())),
+            ("pause", r#"{"lease_ms":99999999999}"#, Err(())),
+            ("pause", r#"{"lease_ms":1,"all":true}"#, Err(())),
+            ("kill", r#"{"lease_ms":1}"#, Err(())),
+            ("tickle", "", Ok(None)),
+        ];
+        for (name, body, expected) in cases {
+            let read = read_verb(name, body.as_bytes()).map_err(drop);
+            assert_eq!(read, expected, "{name} {body}");
+        }
+    }
 }

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use ana_env::runtime::Tasks;
 use ana_env::time;
-use ana_raft::SledCheckpoints;
+use ana_raft::{SledCheckpoints, rebuild};
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
 use super::{Context, explain_access};
 use crate::access;
 use crate::cluster::layout;
 use crate::cluster::lock::DirLock;
+use crate::cluster::order::SPARED;
 use crate::config::{AuthMode, ConfigError, NodeConfig};
 use crate::error::{CliError, Exit};
 use crate::node::Node;
@@ -89,6 +90,7 @@ impl Server {
             CliError::new(Exit::Failed, error.to_string())
                 .advice("one process per data directory: stop the other one")
         })?;
+        finish_wipe(context, &config).await?;
         let checkpoints = open_checkpoints(&dir).await?;
         let node = Node::start(context.env.clone(), config, Arc::new(checkpoints)).await;
         let node = node.map_err(|error| {
@@ -135,6 +137,25 @@ impl Server {
             .context(format!("settings {}", self.config.display()))
             .advice("each key is described in crates/ana-node/src/config.rs; examples: cluster/")
     }
+}
+
+/// Does what is left of a wipe that was cut off, before anything of the directory is opened.
+async fn finish_wipe(context: &Context, config: &NodeConfig) -> Result<(), CliError> {
+    let (disk, dir) = (context.env.disk.as_ref(), config.data_dir.as_path());
+    let failed = |error| CliError::file("look for a wipe in", dir, &error);
+    if !rebuild::is_marked(disk, dir).await.map_err(failed)? {
+        return Ok(());
+    }
+    if !config.disposable {
+        let what = "the directory is marked to be wiped, and the node is not disposable";
+        return Err(CliError::new(Exit::Failed, what)
+            .context(format!("directory {}", dir.display()))
+            .advice("remove the file `wipe` there only if you know that nothing is missing"));
+    }
+    let wiped = rebuild::wipe(disk, dir, SPARED).await;
+    let wiped = wiped.map_err(|error| CliError::file("wipe", dir, &error))?;
+    tracing::warn!(wiped, "a wipe that was cut off is finished");
+    Ok(())
 }
 
 async fn open_checkpoints(dir: &Path) -> Result<SledCheckpoints, CliError> {

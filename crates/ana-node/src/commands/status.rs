@@ -274,7 +274,8 @@ mod tests {
             view(3, NodeState::Up),
             view(4, NodeState::Starting),
         ];
-        merge(&mut document, Nodes { nodes });
+        let done = Vec::new();
+        merge(&mut document, Nodes { nodes, done });
         let states: Vec<&str> = document
             .nodes
             .iter()

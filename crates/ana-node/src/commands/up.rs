@@ -236,7 +236,8 @@ impl Up {
         let scheme = if ca.is_some() { "https" } else { "http" };
         let endpoint = format!("{scheme}://{}", listener.local_addr());
         let roster = Arc::new(Roster::new(layout.nodes()));
-        let (supervisor, handle) = Supervisor::new(exe, layout.clone(), Arc::clone(&roster));
+        let disk = Arc::clone(&context.env.disk);
+        let (supervisor, handle) = Supervisor::new(exe, disk, layout.clone(), Arc::clone(&roster));
         let about = About {
             endpoint,
             data_dir: layout.dir().display().to_string(),

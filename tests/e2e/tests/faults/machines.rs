@@ -6,7 +6,7 @@
 )]
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ana_e2e::cluster::{Cluster, Status, create_stream, now, pause};
 use ana_e2e::ledger::Ledger;
@@ -15,23 +15,7 @@ use ana_e2e::replicas::{assert_identical, get};
 use ana_e2e::verdict::{judge, read_all};
 use anyhow::{Context, Result, ensure};
 
-use super::{SHARDS, STREAM, add, all_over, faults, put};
-
-/// Until each shard has acknowledged a put sent after `since`.
-async fn every_shard(ledger: &Ledger, since: Instant, within: Duration) -> Result<Duration> {
-    loop {
-        let first = ledger.resumed_after(since);
-        if first.len() == usize::try_from(SHARDS)? {
-            return Ok(first.into_values().max().unwrap_or_default());
-        }
-        ensure!(
-            since.elapsed() < within,
-            "only {} of {SHARDS} shards acknowledge",
-            first.len()
-        );
-        pause(10).await;
-    }
-}
+use super::{SHARDS, STREAM, add, all_over, every_shard, faults, put};
 
 /// Two nodes that do not hear each other: the third still writes to every shard, and all is well afterwards.
 async fn cut_link(cluster: &mut Cluster, ledger: &Ledger) -> Result<()> {

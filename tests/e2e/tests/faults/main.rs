@@ -5,6 +5,7 @@ mod api;
 mod clocks;
 mod links;
 mod machines;
+mod processes;
 mod refused;
 
 use std::io::{Read as _, Write as _};
@@ -58,6 +59,26 @@ pub(crate) async fn all_over(cluster: &Cluster, within: Duration) -> Result<()> 
         pause(100).await;
     }
     Ok(())
+}
+
+/// Until each shard has acknowledged a put sent after `since`.
+pub(crate) async fn every_shard(
+    ledger: &Ledger,
+    since: Instant,
+    within: Duration,
+) -> Result<Duration> {
+    loop {
+        let first = ledger.resumed_after(since);
+        if first.len() == usize::try_from(SHARDS)? {
+            return Ok(first.into_values().max().unwrap_or_default());
+        }
+        ensure!(
+            since.elapsed() < within,
+            "only {} of {SHARDS} shards acknowledge",
+            first.len()
+        );
+        pause(10).await;
+    }
 }
 
 pub(crate) fn value(key: String) -> Value {

@@ -59,7 +59,9 @@ async fn open_door_for(
         roster.runs(member.id, true);
     }
     let layout = Layout::of_nodes("/nowhere".into(), members);
-    let (supervisor, handle) = Supervisor::new("/bin/false".into(), layout, Arc::clone(&roster));
+    let disk = Env::real().disk;
+    let (supervisor, handle) =
+        Supervisor::new("/bin/false".into(), disk, layout, Arc::clone(&roster));
     drop(supervisor);
     let about = About {
         endpoint: "http://door".to_owned(),

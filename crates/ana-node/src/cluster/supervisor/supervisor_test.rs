@@ -7,6 +7,7 @@ use rustix::process::{Pid, test_kill_process};
 use tempfile::TempDir;
 
 use super::*;
+use crate::cluster::order::Meddle;
 use crate::config::MemberConfig;
 
 // Committed files: a script written by the test could still be open for writing when it is run.
@@ -28,7 +29,8 @@ fn supervisor(dir: &TempDir, script: &str) -> (Supervisor, Handle) {
     std::fs::create_dir_all(dir.path().join("logs")).expect("a fresh directory");
     let nodes = vec![member(1, "a"), member(2, "b"), member(3, "c")];
     let roster = Arc::new(Roster::new(&nodes));
-    Supervisor::new(exe, Layout::of_nodes(dir.path().into(), nodes), roster)
+    let layout = Layout::of_nodes(dir.path().into(), nodes);
+    Supervisor::new(exe, ana_env::Env::real().disk, layout, roster)
 }
 
 fn lives(pid: u32) -> bool {
@@ -45,7 +47,7 @@ async fn wait_for(what: impl Fn() -> bool) {
         if what() {
             return;
         }
-        ana_env::time::sleep(std::time::Duration::from_millis(5)).await;
+        time::sleep(Duration::from_millis(5)).await;
     }
     panic!("it never became so");
 }
@@ -157,5 +159,139 @@ fn a_program_that_cannot_be_started_is_told() {
         let outcome = supervisor.run(std::future::pending()).await;
         let why = outcome.expect_err("there is no such program");
         assert!(why.contains("node 1 cannot be started"), "{why}");
+    });
+}
+
+/// The kernel's word for what a process does: `T` when it stands still.
+fn stands_still(pid: u32) -> bool {
+    let told = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = told
+        .rsplit_once(") ")
+        .map(|(_, rest)| rest.starts_with('T'));
+    state == Some(true)
+}
+
+fn state_of(handle: &Handle, id: u64) -> Option<NodeState> {
+    let node = handle.nodes().into_iter().find(|node| node.id == id);
+    node.map(|node| node.state)
+}
+
+#[test]
+fn a_paused_node_goes_on_by_itself_or_when_told_and_can_be_stopped() {
+    run(async {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let (supervisor, handle) = supervisor(&dir, OBEDIENT);
+        let (end, ended) = oneshot::channel::<()>();
+        let life = runtime::spawn(supervisor.run(async {
+            drop(ended.await);
+        }));
+        wait_for(|| handle.nodes().iter().all(|node| node.pid.is_some())).await;
+        let pid = pid_of(&handle, 2).expect("it runs");
+        let pause = |ms| Verb::Pause {
+            lease: Duration::from_millis(ms),
+        };
+        let begun = time::now();
+        handle.order(pause(300), vec![2]).await.expect("paused");
+        assert_eq!(state_of(&handle, 2), Some(NodeState::Paused));
+        wait_for(|| stands_still(pid)).await;
+        // Nobody says that it may go on.
+        wait_for(|| !stands_still(pid)).await;
+        assert!(begun.elapsed() >= Duration::from_millis(300), "too early");
+        wait_for(|| state_of(&handle, 2) == Some(NodeState::Starting)).await;
+
+        handle
+            .order(pause(600_000), vec![2, 3])
+            .await
+            .expect("paused");
+        wait_for(|| stands_still(pid)).await;
+        handle.order(Verb::Resume, vec![2]).await.expect("resumed");
+        wait_for(|| !stands_still(pid)).await;
+        assert_eq!(
+            state_of(&handle, 3),
+            Some(NodeState::Paused),
+            "the other is left alone"
+        );
+        let three = pid_of(&handle, 3).expect("it runs");
+        handle.order(Verb::Stop, vec![3]).await.expect("stopped");
+        assert!(!lives(three));
+        let reason = handle.nodes().remove(2).reason;
+        assert!(
+            reason.starts_with("stopped on request (exit status: 0)"),
+            "{reason}"
+        );
+        let gone = handle.order(pause(1000), vec![3]).await;
+        assert!(gone.expect_err("there is none").contains("does not run"));
+
+        handle
+            .order(Verb::Restart, vec![2, 3])
+            .await
+            .expect("restarted");
+        assert_ne!(pid_of(&handle, 2), Some(pid));
+        assert!(
+            pid_of(&handle, 3).is_some_and(lives),
+            "one that was down is started"
+        );
+        handle.order(pause(600_000), vec![1]).await.expect("paused");
+        drop(end);
+        life.await
+            .expect("no panic")
+            .expect("a paused child is stopped too");
+    });
+}
+
+#[test]
+fn one_node_is_wiped_at_a_time_and_only_while_the_others_are_whole() {
+    run(async {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let (supervisor, handle) = supervisor(&dir, OBEDIENT);
+        let files = |id: u64| {
+            let dir = dir.path().join(format!("node-{id}"));
+            let names = std::fs::read_dir(dir).expect("a directory");
+            let names = names.map(|entry| entry.expect("an entry").file_name());
+            let mut names: Vec<String> = names
+                .map(|name| name.to_string_lossy().into_owned())
+                .collect();
+            names.sort();
+            names
+        };
+        for id in 1..=3 {
+            let groups = dir.path().join(format!("node-{id}/groups/7"));
+            std::fs::create_dir_all(&groups).expect("a fresh directory");
+            let lock = dir.path().join(format!("node-{id}/ana.lock"));
+            for path in [groups.join("segment-1"), lock] {
+                std::fs::File::create(path).expect("a file");
+            }
+        }
+        let (end, ended) = oneshot::channel::<()>();
+        let life = runtime::spawn(supervisor.run(async {
+            drop(ended.await);
+        }));
+        wait_for(|| handle.nodes().iter().all(|node| node.pid.is_some())).await;
+        let wipe = Verb::Meddle(Meddle::Wipe);
+        let refused = async |nodes: Vec<u64>, why: &str| {
+            let outcome = handle.order(wipe, nodes).await;
+            let said = outcome.expect_err("refused");
+            assert!(said.contains(why), "{said}");
+        };
+        refused(vec![1, 2], "one node is wiped at a time").await;
+        handle.order(Verb::Kill, vec![3]).await.expect("killed");
+        refused(vec![2], "node 3 does not run").await;
+        assert_eq!(files(2), ["ana.lock", "groups"]);
+        handle.order(Verb::Start, vec![3]).await.expect("started");
+
+        let pid = pid_of(&handle, 2).expect("it runs");
+        let done = handle.order(wipe, vec![2]).await.expect("wiped");
+        assert_eq!(done, ["node 2: all data are gone"]);
+        assert!(
+            !lives(pid) && pid_of(&handle, 2).is_some_and(lives),
+            "started again"
+        );
+        assert_eq!(files(2), ["ana.lock", "rebuild"]);
+        assert_eq!(files(1), ["ana.lock", "groups"]);
+        refused(vec![1], "node 2 is being rebuilt").await;
+        drop(end);
+        life.await
+            .expect("no panic")
+            .expect("the end is no failure");
     });
 }

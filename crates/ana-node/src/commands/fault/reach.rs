@@ -26,9 +26,9 @@ const ANSWER_MAX: Duration = Duration::from_secs(2);
 pub(super) const DISPOSABLE_ADVICE: &str = "try: a cluster of `ana up`; elsewhere write `disposable = true` into the \
                                             settings of nodes whose data nobody needs, and start them again";
 
-/// The nodes whose processes run, as far as known.
+/// The nodes whose processes run and do not stand still, as far as known.
 pub(super) fn answering(nodes: &[NodeEntry]) -> impl Iterator<Item = &NodeEntry> {
-    let gone = |state: &str| matches!(state, "down" | "stopping");
+    let gone = |state: &str| matches!(state, "down" | "stopping" | "paused");
     nodes.iter().filter(move |node| !gone(&node.state))
 }
 
