@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::lock::LOCK_FILE;
 
-/// How long a node may be paused, milliseconds: the longest lease of a fault.
+/// How long a node may be paused or held down, milliseconds: the longest lease of a fault.
 pub const PAUSE_MS_MAX: u64 = crate::faults::LEASE_MS_MAX;
 
 /// What a wipe leaves in the directory of a node: the lock, and whose directory it is.
@@ -22,6 +22,11 @@ pub enum Verb {
     Stop,
     /// SIGKILL.
     Kill,
+    /// SIGKILL; the supervisor starts it again when the lease is over. Asked again, the lease is renewed.
+    Down {
+        /// For how long.
+        lease: Duration,
+    },
     /// Start it with the data it has.
     Start,
     /// SIGSTOP; the supervisor lets it go on when the lease is over.

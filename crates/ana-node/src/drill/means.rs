@@ -30,7 +30,7 @@ use serde_json::Value;
 pub enum Means {
     /// Faults that nodes hold on a lease, switched on and off in stages.
     Leases(Leases),
-    /// Orders to the supervisor: one at the beginning, one at the end.
+    /// An order to the supervisor, and one that takes it back.
     Process(Process),
     /// Leaders are moved out of zones and kept out.
     Shift {
@@ -91,15 +91,26 @@ pub struct Leased {
     pub body: Value,
 }
 
-/// Orders to the supervisor.
+/// An order to the supervisor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
     /// The nodes.
     pub nodes: BTreeSet<NodeId>,
-    /// What is done to each at the beginning, in this order.
-    pub verbs: Vec<&'static str>,
-    /// What takes it back at the end; nothing for what is done once.
+    /// What is done to each.
+    pub verb: &'static str,
+    /// What takes it back at the end, where it is held by a lease until then; nothing for what is done once.
     pub back: Option<&'static str>,
+}
+
+impl Process {
+    /// Killed, and held down.
+    fn down(nodes: BTreeSet<NodeId>) -> Means {
+        Means::Process(Process {
+            nodes,
+            verb: "down",
+            back: Some("start"),
+        })
+    }
 }
 
 /// What a fault needs of a cluster.
@@ -175,7 +186,7 @@ fn nothing(action: &'static str, why: impl Into<String>) -> Unable {
 pub fn needs(action: &Action, on: &Target) -> Result<Needs, Unable> {
     match action {
         Action::Process(action) => Ok(process::needs(*action)),
-        Action::Zone(ZoneAction::Down) => Ok(Needs::verbs(["kill", "start"])),
+        Action::Zone(ZoneAction::Down) => Ok(Needs::verbs(["down", "start"])),
         Action::Zone(ZoneAction::Isolate) => Ok(Needs::kind(link::CUT)),
         Action::Zone(ZoneAction::Slow { .. }) => Ok(Needs::kind(link::DELAY)),
         Action::Zone(ZoneAction::Shift) => Ok(Needs::default()),
@@ -215,6 +226,10 @@ pub fn means(
         Action::Link(LinkAction::Swizzle { every }) => {
             link::swizzle((*every, lasts), pick, topology, chance)
         }
+        Action::Link(LinkAction::Reset) => {
+            let leases = link::leases(LinkAction::Reset, &link::wires(pick))?;
+            Ok(once(leases))
+        }
         Action::Link(each) => Ok(whole(lasts, link::leases(*each, &link::wires(pick))?)),
         Action::Disk(each) => machine::disk(*each, lasts, pick),
         Action::Clock(each) => Ok(whole(lasts, machine::clock(*each, pick))),
@@ -232,6 +247,13 @@ fn whole(lasts: Span, faults: Vec<Leased>) -> Means {
     }])
 }
 
+/// What is done once is held for a moment, so that everything that is there meets it.
+fn once(faults: Vec<Leased>) -> Means {
+    whole(ONCE, faults)
+}
+
+const ONCE: Span = Span::from_millis(500);
+
 fn staged(stages: Vec<Stage>) -> Means {
     Means::Leases(Leases {
         stages,
@@ -247,13 +269,7 @@ fn zone(
 ) -> Result<Means, Unable> {
     let inside = pick.nodes();
     match each {
-        ZoneAction::Down => {
-            return Ok(Means::Process(Process {
-                nodes: inside,
-                verbs: vec!["kill"],
-                back: Some("start"),
-            }));
-        }
+        ZoneAction::Down => return Ok(Process::down(inside)),
         ZoneAction::Shift => return Ok(Means::Shift { nodes: inside }),
         ZoneAction::Isolate | ZoneAction::Slow { .. } => {}
     }

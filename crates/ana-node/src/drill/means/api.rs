@@ -7,10 +7,7 @@ use ana_drill::quantity::{Percent, Span};
 use ana_drill::{Pick, Target};
 use serde_json::{Map, Value, json};
 
-use super::{Leased, Means, Needs, Stage, Unable, ms, not_offered, staged, whole, whole_percent};
-
-/// How long something that is done once is held, so that every session that is there meets it.
-const ONCE: Span = Span::from_millis(500);
+use super::{Leased, Means, Needs, Unable, ms, not_offered, once, whole, whole_percent};
 
 fn kind(action: ApiAction) -> Result<&'static str, Unable> {
     Ok(match action {
@@ -56,7 +53,7 @@ pub(super) fn means(action: ApiAction, lasts: Span, pick: &Pick) -> Result<Means
         ..
     } = pick
     else {
-        return Ok(staged(Vec::new()));
+        return Ok(once(Vec::new()));
     };
     let kind = kind(action)?;
     let operations: BTreeSet<Option<&str>> = if operations.is_empty() {
@@ -81,11 +78,7 @@ pub(super) fn means(action: ApiAction, lasts: Span, pick: &Pick) -> Result<Means
         }
     }
     if action == ApiAction::DropSubscriptions {
-        return Ok(staged(vec![Stage {
-            from: Span::ZERO,
-            until: ONCE,
-            faults,
-        }]));
+        return Ok(once(faults));
     }
     Ok(whole(lasts, faults))
 }

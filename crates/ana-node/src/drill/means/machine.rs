@@ -9,7 +9,7 @@ use super::{Leased, Means, Needs, Process, Unable, ms, not_offered, whole, whole
 
 pub(super) fn disk_needs(action: DiskAction) -> Result<Needs, Unable> {
     Ok(match action {
-        DiskAction::PowerCut => Needs::verbs(["kill", "start"]),
+        DiskAction::PowerCut => Needs::verbs(["down", "start"]),
         DiskAction::FsyncError { .. } => {
             let mut needs = Needs::kind("disk.fsync_error");
             needs.join(Needs::verbs(["start"]));
@@ -40,11 +40,7 @@ pub(super) fn clock_needs(action: ClockAction) -> Needs {
 
 pub(super) fn disk(action: DiskAction, lasts: Span, pick: &Pick) -> Result<Means, Unable> {
     if action == DiskAction::PowerCut {
-        return Ok(Means::Process(Process {
-            nodes: pick.nodes(),
-            verbs: vec!["kill"],
-            back: Some("start"),
-        }));
+        return Ok(Process::down(pick.nodes()));
     }
     let mut means = whole(lasts, on_each(pick, &body(action)?));
     if let (DiskAction::FsyncError { .. }, Means::Leases(leases)) = (action, &mut means) {

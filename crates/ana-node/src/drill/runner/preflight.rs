@@ -224,7 +224,8 @@ async fn offered(cluster: &Cluster, seen: &Snapshot, needs: &Needs) -> Result<()
     }
     for verb in &needs.verbs {
         // Orders are told apart before nodes are: one for nobody tells whether it is known.
-        let refused = cluster.order("node", NOBODY, verb).await.err();
+        let lease_ms = HELD.contains(verb).then_some(1);
+        let refused = cluster.order(NOBODY, verb, lease_ms).await.err();
         let known = refused.is_some_and(|error| error.what.contains(NOBODY));
         if !known {
             return Err(Refusal::new(
@@ -236,6 +237,8 @@ async fn offered(cluster: &Cluster, seen: &Snapshot, needs: &Needs) -> Result<()
     Ok(())
 }
 
+/// Orders that are given for a time.
+const HELD: [&str; 2] = ["down", "pause"];
 /// A node that does not exist.
 const NOBODY: &str = "nobody";
 
