@@ -7,7 +7,7 @@
 //!                   └─> NodeService                       the keeper ends what is overdue
 //! ```
 //! Read in this order: `effect` (what there is), `request` and `document` (how it is asked for and told), `board`
-//! (what is on), `service` and `subscription` (faults of the API), `admin` (the paths).
+//! (what is on), `service`, `stale` and `subscription` (faults of the API), `admin` (the paths).
 //!
 //! Must stay true:
 //! - a node that is not disposable has no board, no wrapper and no way to get one;
@@ -20,6 +20,7 @@ pub mod document;
 pub mod request;
 pub mod board;
 pub mod service;
+mod stale;
 mod subscription;
 pub mod admin;
 

@@ -59,6 +59,9 @@ pub struct FaultDocument {
     /// How fast the time of day runs wrong, in parts per million.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift_ppm: Option<i64>,
+    /// How old descriptions of streams may be, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age_ms: Option<u64>,
     /// How far the time of day jumps, milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset_ms: Option<i64>,
@@ -116,6 +119,7 @@ impl FaultDocument {
                 self.jitter_ms = some_ms(jitter);
             }
             ApiAction::DropSubscription { after } => self.after_ms = Some(ms(after)),
+            ApiAction::StaleDescribe { age } => self.age_ms = Some(ms(age)),
             ApiAction::Throttle | ApiAction::ExpiredIterator | ApiAction::PartialPut => {}
         }
     }
@@ -177,6 +181,7 @@ impl FaultDocument {
             ("read", self.read_ms),
             ("every", self.every_ms),
             ("after", self.after_ms),
+            ("age", self.age_ms),
         ];
         words.extend(times.iter().filter_map(|(what, ms)| {
             let ms = (*ms)?;

@@ -89,6 +89,11 @@ pub enum ApiAction {
     ExpiredIterator,
     /// Some of its entries are throttled, the others carried out.
     PartialPut,
+    /// It is answered what it was answered before.
+    StaleDescribe {
+        /// Unless that is older than this.
+        age: Duration,
+    },
     /// It begins, and ends early.
     DropSubscription {
         /// At this age.
@@ -195,6 +200,7 @@ impl Effect {
                 ApiAction::ExpiredIterator => Kind::ApiExpiredIterator,
                 ApiAction::PartialPut => Kind::ApiPartialPut,
                 ApiAction::DropSubscription { .. } => Kind::ApiDropSubscription,
+                ApiAction::StaleDescribe { .. } => Kind::ApiStaleDescribe,
             },
             Effect::Disk(DiskEffect::Slow { .. }) => Kind::DiskSlow,
             Effect::Disk(DiskEffect::Full) => Kind::DiskFull,
@@ -239,6 +245,7 @@ impl ApiEffect {
             ApiAction::Error(kind) => Some(kind),
             ApiAction::Latency { .. }
             | ApiAction::PartialPut
+            | ApiAction::StaleDescribe { .. }
             | ApiAction::DropSubscription { .. } => None,
         }
     }

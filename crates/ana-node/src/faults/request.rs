@@ -104,6 +104,10 @@ pub fn read_fault(body: &[u8], others: &OtherNodes) -> Result<FaultRequest, Wron
             let after = after.unwrap_or_default();
             fields.api(kind, ApiAction::DropSubscription { after })?
         }
+        Kind::ApiStaleDescribe => {
+            let age = fields.needed_ms("age_ms", 1..=LEASE_MS_MAX)?;
+            fields.api(kind, ApiAction::StaleDescribe { age })?
+        }
     };
     fields.end(&format!("is not a parameter of {}", kind.name()))?;
     Ok(FaultRequest { id, effect, lease })

@@ -20,6 +20,7 @@ use async_trait::async_trait;
 
 use super::board::{ApiFault, Board};
 use super::effect::ApiAction;
+use super::stale::Descriptions;
 use super::subscription;
 use crate::metrics::Metrics;
 
@@ -73,6 +74,7 @@ pub struct DisturbedService<S> {
     metrics: Metrics,
     clock: Arc<dyn Clock>,
     home: Home,
+    descriptions: Descriptions,
 }
 
 /// Where errors are reported from.
@@ -99,6 +101,7 @@ impl<S: Addresses> DisturbedService<S> {
             metrics,
             clock,
             home,
+            descriptions: Descriptions::default(),
         }
     }
 
@@ -205,6 +208,37 @@ impl<S: Addresses> DisturbedService<S> {
         Some(self.refusal(kind, Operation::PutRecords, &addressed))
     }
 
+    /// The fault that lets descriptions be old, and how old: the one that lets them be oldest.
+    fn stale(&self, faults: &[ApiFault]) -> Option<(u64, Duration)> {
+        let stale = faults.iter().filter_map(|fault| match fault.effect.action {
+            ApiAction::StaleDescribe { age } => {
+                let hits = self.board.is_on(fault.serial) && self.board.draw(fault.effect.percent);
+                hits.then_some((fault.serial, age))
+            }
+            _ => None,
+        });
+        stale.max_by_key(|(_, age)| *age)
+    }
+
+    /// A description, as old as a fault lets it be.
+    async fn describe(
+        &self,
+        context: RequestContext,
+        request: Request,
+        (serial, age): (u64, Duration),
+    ) -> Result<Response, Fault> {
+        if let Some(old) = self.descriptions.recall(serial, &request, age) {
+            self.metrics
+                .answered(request.operation(), None, Duration::ZERO);
+            return Ok(old);
+        }
+        let response = self.inner.call(context, request.clone()).await?;
+        let is_on = |serial| self.board.is_on(serial);
+        self.descriptions
+            .keep(serial, request, response.clone(), is_on);
+        Ok(response)
+    }
+
     /// The faults that are on for requests of `operation` about `addressed`.
     fn faults_of(&self, faults: Vec<ApiFault>, addressed: &Addressed) -> Vec<ApiFault> {
         let stream = addressed.stream.as_ref();
@@ -243,7 +277,10 @@ impl<S: Addresses> Service for DisturbedService<S> {
             Request::PutRecords(input) if !input.dry_run => {
                 self.put_some(context, input, &faults).await
             }
-            other => self.inner.call(context, other).await,
+            other => match self.stale(&faults) {
+                Some(stale) => self.describe(context, other, stale).await,
+                None => self.inner.call(context, other).await,
+            },
         }
     }
 

@@ -9,21 +9,16 @@ use serde_json::{Map, Value, json};
 
 use super::{Leased, Means, Needs, Unable, ms, not_offered, once, whole, whole_percent};
 
-fn kind(action: ApiAction) -> Result<&'static str, Unable> {
-    Ok(match action {
+fn kind(action: ApiAction) -> &'static str {
+    match action {
         ApiAction::Throttle { .. } => "api.throttle",
         ApiAction::Error { .. } => "api.error",
         ApiAction::Latency { .. } => "api.latency",
         ApiAction::ExpiredIterator { .. } => "api.expired_iterator",
         ApiAction::PartialPuts { .. } => "api.partial_put",
         ApiAction::DropSubscriptions => "api.drop_subscription",
-        ApiAction::StaleDescribe { .. } => {
-            return Err(not_offered(
-                "api.stale_describe",
-                "nodes do not keep what they answered before",
-            ));
-        }
-    })
+        ApiAction::StaleDescribe { .. } => "api.stale_describe",
+    }
 }
 
 pub(super) fn needs(action: ApiAction, on: &Target) -> Result<Needs, Unable> {
@@ -41,7 +36,7 @@ pub(super) fn needs(action: ApiAction, on: &Target) -> Result<Needs, Unable> {
             ));
         }
     }
-    let kind = kind(action)?;
+    let kind = kind(action);
     body(action)?;
     Ok(Needs::kind(kind))
 }
@@ -55,7 +50,7 @@ pub(super) fn means(action: ApiAction, lasts: Span, pick: &Pick) -> Result<Means
     else {
         return Ok(once(Vec::new()));
     };
-    let kind = kind(action)?;
+    let kind = kind(action);
     let operations: BTreeSet<Option<&str>> = if operations.is_empty() {
         BTreeSet::from([None])
     } else {

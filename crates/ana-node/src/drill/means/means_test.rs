@@ -114,6 +114,10 @@ fn cases_of_requests() -> Vec<Case> {
             "do = \"api.drop_subscriptions\"\non = \"stream orders\"",
             everywhere(1, "api.drop_subscription"),
         ),
+        (
+            "do = \"api.stale_describe\"\non = \"stream orders\"\nage = \"30s\"\nfor = \"5s\"",
+            everywhere(1, "api.stale_describe"),
+        ),
     ]
 }
 

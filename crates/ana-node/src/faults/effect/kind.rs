@@ -23,6 +23,9 @@ pub enum Kind {
     /// Sessions of SubscribeToShard end before their time.
     #[value(name = "api.drop_subscription")]
     ApiDropSubscription,
+    /// Descriptions of streams are old.
+    #[value(name = "api.stale_describe")]
+    ApiStaleDescribe,
     /// Writes, syncs or reads of the disk take longer.
     #[value(name = "disk.slow")]
     DiskSlow,
@@ -57,13 +60,14 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Kind; 16] = [
+    pub const ALL: [Kind; 17] = [
         Kind::ApiThrottle,
         Kind::ApiError,
         Kind::ApiLatency,
         Kind::ApiExpiredIterator,
         Kind::ApiPartialPut,
         Kind::ApiDropSubscription,
+        Kind::ApiStaleDescribe,
         Kind::DiskSlow,
         Kind::DiskFull,
         Kind::DiskFsyncError,
@@ -85,6 +89,7 @@ impl Kind {
             Kind::ApiExpiredIterator => "api.expired_iterator",
             Kind::ApiPartialPut => "api.partial_put",
             Kind::ApiDropSubscription => "api.drop_subscription",
+            Kind::ApiStaleDescribe => "api.stale_describe",
             Kind::DiskSlow => "disk.slow",
             Kind::DiskFull => "disk.full",
             Kind::DiskFsyncError => "disk.fsync_error",
@@ -111,7 +116,8 @@ impl Kind {
             | Kind::ApiLatency
             | Kind::ApiExpiredIterator
             | Kind::ApiPartialPut
-            | Kind::ApiDropSubscription => Family::Api,
+            | Kind::ApiDropSubscription
+            | Kind::ApiStaleDescribe => Family::Api,
             Kind::DiskSlow
             | Kind::DiskFull
             | Kind::DiskFsyncError
@@ -130,6 +136,7 @@ impl Kind {
             Kind::ApiExpiredIterator => Some(&[Operation::GetRecords]),
             Kind::ApiPartialPut => Some(&[Operation::PutRecords]),
             Kind::ApiDropSubscription => Some(&[Operation::SubscribeToShard]),
+            Kind::ApiStaleDescribe => Some(&DESCRIBES),
             _ => None,
         }
     }
@@ -141,6 +148,13 @@ const THROTTLED: [Operation; 4] = [
     Operation::GetShardIterator,
     Operation::PutRecord,
     Operation::PutRecords,
+];
+
+/// What tells how a stream is.
+const DESCRIBES: [Operation; 3] = [
+    Operation::DescribeStream,
+    Operation::DescribeStreamSummary,
+    Operation::ListShards,
 ];
 
 /// Where a fault takes place.
