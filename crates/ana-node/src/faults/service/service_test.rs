@@ -302,10 +302,7 @@ async fn described(bench: &Bench, stream: &str, times: u32, apart: Duration) -> 
     let before = bench.calls();
     for _ in 0..times {
         let input = ana_wire::DescribeStreamSummaryInput {
-            stream: StreamTarget {
-                name: Some(stream.to_owned()),
-                ..StreamTarget::default()
-            },
+            stream: target(stream),
         };
         let request = Request::DescribeStreamSummary(input);
         bench.call(request).await.expect("described");
