@@ -34,6 +34,8 @@ pub(crate) struct Log<'h> {
     pub(crate) seen: Cow<'h, [Seen]>,
     pub(crate) is_complete: bool,
     pub(crate) began: At,
+    /// What had expired by then, Unix milliseconds, may be gone.
+    pub(crate) expired_by_ms: u64,
 }
 
 impl Log<'_> {
@@ -241,7 +243,7 @@ impl<'h> Index<'h> {
         put.is_acknowledged()
             && fate.copies == 0
             && self.log(put.shard).is_some_and(|log| {
-                log.reaches(put.sequence) && !self.may_have_expired(put.sent, log.began.wall_ms)
+                log.reaches(put.sequence) && !self.may_have_expired(put.sent, log.expired_by_ms)
             })
     }
 
@@ -351,6 +353,7 @@ fn logs<'h>(history: &'h History, work: &mut Work) -> Vec<Log<'h>> {
             seen,
             is_complete: read.is_complete,
             began: read.began,
+            expired_by_ms: read.ended.unwrap_or(read.began).wall_ms,
         });
     }
     if let Some(began) = history.read_everything {
@@ -361,6 +364,7 @@ fn logs<'h>(history: &'h History, work: &mut Work) -> Vec<Log<'h>> {
                     seen: Cow::Borrowed(&[]),
                     is_complete: true,
                     began,
+                    expired_by_ms: began.wall_ms,
                 });
             }
         }

@@ -1,7 +1,13 @@
 //! Drills on a running cluster: break it by a plan, watch what its clients see, give everything back, and say
 //! what held.
 //!
-//! Read in this order: `record` (what a run leaves behind).
+//! ```text
+//!   runner ── preflight ─> steady ─> course: timeline says what is due ─> hands carry it out ─> heal ─> closing
+//!                                       │ lookout, meter and load measure               audit, judge (ana-check)
+//!                                       └─> journal, store: what happened, for whoever watches      report
+//! ```
+//! Read in this order: `record` (what a run leaves behind), `means` (how each action is carried out), `timeline`,
+//! `runner`.
 //!
 //! Must stay true: every fault of a drill ends, whatever becomes of the drill.
 

@@ -29,6 +29,7 @@ use crate::rebuild;
 use crate::repair::RaftCalls;
 use crate::state_machine::MachineKind;
 use crate::status::GroupStatus;
+use crate::succession::Losses;
 use crate::types::Raft;
 
 /// How often the disk's use is looked at.
@@ -87,6 +88,7 @@ impl Groups {
             config: Arc::new(config),
             checkpoints,
             disk_use,
+            losses: Losses::default(),
         };
         let tasks = Tasks::new();
         let watching = tasks.spawn(watch_disk(parts.clone()));
@@ -264,6 +266,10 @@ impl GroupLookup for Groups {
 
     fn votes_allowed(&self, group: GroupId) -> bool {
         self.get(group).is_some_and(|group| group.votes_allowed())
+    }
+
+    fn peer_lost(&self, node: NodeId) {
+        self.inner.parts.losses.note(node);
     }
 }
 

@@ -23,6 +23,7 @@ mod assemble;
 mod propose;
 mod trimmer;
 mod upkeep;
+pub mod succession;
 
 pub mod status;
 pub mod group;

@@ -30,6 +30,7 @@ use crate::points::Image;
 use crate::rebuild;
 use crate::snapshot;
 use crate::state_machine::{Core, MachineKind, Shared, StateMachine};
+use crate::succession::{Losses, Successor};
 use crate::trimmer::{Pointer, Trimmer};
 use crate::types::{Raft, SnapshotData, TC};
 use crate::upkeep::{Checkpointer, Gate, Gatekeeper, Rejoin, Watchman};
@@ -45,6 +46,8 @@ pub struct Parts {
     pub checkpoints: Arc<dyn CheckpointStore>,
     /// Disk use of the node.
     pub disk_use: DiskUse,
+    /// Which nodes' streams ended.
+    pub losses: Losses,
 }
 
 impl Group {
@@ -176,10 +179,12 @@ async fn recover(
         .max(core.applied.map(|id| id.index));
     let purged = log.bounds().purged.map(|id| id.index);
     if reach < purged {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("log begins after {purged:?}, but snapshot and checkpoint reach to {reach:?}"),
+        // The snapshot is durable before the log is cut, so it was there and is lost. That is damage like any other:
+        // what the replica holds is no basis to go on from, and its peers have all of it.
+        log.declare_corrupt(format!(
+            "it begins after {purged:?}, but snapshot and checkpoint reach to {reach:?}"
         ));
+        return Ok((Core::new(kind), None));
     }
     Ok((core, image))
 }
@@ -257,12 +262,22 @@ fn run(parts: &Parts, inner: &Inner, raft: Raft, rejoin: Option<Rejoin>) -> Runn
         raft: raft.clone(),
         log: Arc::clone(&inner.log),
     };
+    let successor = Successor {
+        group: inner.id,
+        node: config.node,
+        env: inner.env.clone(),
+        config: Arc::clone(config),
+        raft: raft.clone(),
+        gate: Arc::clone(&inner.gate),
+        losses: parts.losses.clone(),
+    };
     let spawned = [
         tasks.spawn(watchman.run()),
         tasks.spawn(batch_loop.run()),
         tasks.spawn(trimmer.run()),
         tasks.spawn(pointer.run()),
         tasks.spawn(gatekeeper.run()),
+        tasks.spawn(successor.run()),
         tasks.spawn(Arc::clone(&checkpointer).run()),
     ];
     assert!(spawned.iter().all(Option::is_some), "new tasks are open");

@@ -9,4 +9,5 @@ mod rebuild;
 mod repair;
 mod restart;
 mod storage_suite;
+mod succession;
 mod trim;

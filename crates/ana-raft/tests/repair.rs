@@ -63,7 +63,7 @@ pub(crate) async fn node_on(id: NodeId, disk: MemoryDisk) -> Node {
         rng: Arc::new(SeededRng::new(id.0)),
     };
     let peers = Peers::new(env.clone(), id);
-    let settings = config(id).scaled(40);
+    let settings = config(id);
     let checkpoints = Arc::new(MemoryCheckpoints::new());
     let groups = Groups::start(env, settings, checkpoints, peers.clone())
         .await

@@ -39,6 +39,8 @@ fn subjects(index: &Index<'_>, judgement: &mut Judgement, work: &mut Work) {
     for (subject, mut life) in lives {
         work.sort(&mut life.made, |a, b| a.asked_us.cmp(&b.asked_us));
         work.sort(&mut life.gone, |a, b| a.answered_us.cmp(&b.answered_us));
+        let mut unanswered = life.made.iter().copied();
+        let unanswered = unanswered.find(|made| made.answered_us == u64::MAX);
         for there in &life.there {
             work.step(1);
             // Gone for so long that no node may remember it.
@@ -53,10 +55,9 @@ fn subjects(index: &Index<'_>, judgement: &mut Judgement, work: &mut Work) {
             let since = life
                 .made
                 .partition_point(|made| made.asked_us < gone.asked_us);
-            let was_made = life
-                .made
-                .get(since)
-                .is_some_and(|made| made.asked_us < there.answered_us);
+            let asked_before = |made: &Asked| made.asked_us < there.answered_us;
+            let was_made = life.made.get(since).is_some_and(asked_before)
+                || unanswered.as_ref().is_some_and(asked_before);
             if !was_made {
                 judgement.found(|| Finding {
                     what: format!(

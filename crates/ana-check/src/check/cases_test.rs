@@ -505,37 +505,50 @@ fn the_horizon_does_not_move_back() {
 
 #[test]
 fn what_was_made_again_has_not_come_back() {
+    let asked = |ms| Asked {
+        asked_us: at(ms).us,
+        answered_us: at(ms + 1).us,
+    };
+    let unanswered = Asked {
+        answered_us: u64::MAX,
+        ..asked(500)
+    };
     for (made_again, there_at, is_broken) in [
-        (true, 99_000, false),
-        (false, 99_000, true),
-        (false, 3_000, false),
+        (Some(asked(50_000)), 99_000, false),
+        (None, 99_000, true),
+        // Nobody knows when it came about.
+        (Some(unanswered), 99_000, false),
+        // Within the lag of the metadata a node may not know yet that it is gone.
+        (None, 3_000, false),
     ] {
         let mut small = Small::new();
-        let asked = |ms| Asked {
-            asked_us: at(ms).us,
-            answered_us: at(ms + 1).us,
-        };
         let subject = || Subject::Stream("s".to_owned());
-        small
-            .history
-            .existence(Existence::Made(subject(), asked(1)));
-        small
-            .history
-            .existence(Existence::Gone(subject(), asked(1000)));
-        if made_again {
-            small
-                .history
-                .existence(Existence::Made(subject(), asked(50_000)));
+        let history = &mut small.history;
+        history.existence(Existence::Made(subject(), asked(1)));
+        history.existence(Existence::Gone(subject(), asked(1000)));
+        if let Some(made) = made_again {
+            history.existence(Existence::Made(subject(), made));
         }
-        // Within the lag of the metadata a node may not know yet that it is gone.
-        small
-            .history
-            .existence(Existence::There(subject(), asked(there_at)));
+        history.existence(Existence::There(subject(), asked(there_at)));
         assert_eq!(
             !small.broken().is_empty(),
             is_broken,
-            "{made_again} {there_at}"
+            "{made_again:?} {there_at}"
         );
+    }
+}
+
+#[test]
+fn what_expires_while_the_last_read_goes_on_may_be_gone() {
+    for (ended, is_lost) in [(None, true), (Some(at(80)), false)] {
+        let mut small = Small::new();
+        small.lives(0, 60);
+        small.ok(1, 10, 1);
+        small.finally(small.a, 50, &[], true);
+        if let Some(ended) = ended {
+            small.history.final_read(small.a).end(ended);
+        }
+        assert_eq!(!small.broken().is_empty(), is_lost);
     }
 }
 

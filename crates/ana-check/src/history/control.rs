@@ -101,7 +101,8 @@ pub enum Subject {
 /// What was seen of whether something exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Existence {
-    /// It was asked to be made (again), whatever came of it.
+    /// It was asked to be made (again), whatever came of it. Without an answer (`answered_us` is `u64::MAX`) it may come
+    /// about at any time after.
     Made(Subject, Asked),
     /// Its deletion was acknowledged, and it was seen to be gone.
     Gone(Subject, Asked),

@@ -153,6 +153,7 @@ impl Chain {
 pub struct FinalRead {
     pub(crate) seen: Vec<Seen>,
     pub(crate) began: At,
+    pub(crate) ended: Option<At>,
     pub(crate) is_complete: bool,
 }
 
@@ -160,6 +161,11 @@ impl FinalRead {
     /// When it began: what expired before may be gone.
     pub fn begin(&mut self, began: At) {
         self.began = began;
+    }
+
+    /// When it ended, if it took long: what expired until then may be gone.
+    pub fn end(&mut self, ended: At) {
+        self.ended = Some(ended);
     }
 
     /// Records, in the order in which they came.

@@ -187,7 +187,7 @@ fn kind_of_missing(
         .seen
         .first()
         .is_none_or(|first| seen.place() < first.place());
-    if is_at_front && index.may_have_expired(put.sent, log.began.wall_ms) {
+    if is_at_front && index.may_have_expired(put.sent, log.expired_by_ms) {
         return StrayKind::Accounted;
     }
     let places = u64::from(put.unanswered) + u64::from(put.is_acknowledged());

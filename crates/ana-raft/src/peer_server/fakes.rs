@@ -282,6 +282,7 @@ pub(super) struct FakeGroups {
     pub(super) replicas: Mutex<BTreeMap<GroupId, Arc<FakeReplica>>>,
     pub(super) full: AtomicBool,
     pub(super) silent: AtomicBool,
+    pub(super) lost: Mutex<Vec<NodeId>>,
 }
 
 impl GroupLookup for FakeGroups {
@@ -298,6 +299,10 @@ impl GroupLookup for FakeGroups {
 
     fn votes_allowed(&self, _group: GroupId) -> bool {
         !self.silent.load(Ordering::SeqCst)
+    }
+
+    fn peer_lost(&self, node: NodeId) {
+        self.lost.lock().expect("no panic").push(node);
     }
 }
 

@@ -28,7 +28,7 @@ async fn guards_and_persons_end_a_drill_in_order() -> Result<()> {
     let guard = ["leader_changes > 0"];
     let expect = ["no_acked_record_lost"];
     let file = drill_file(folder.path(), "guarded", LONG, (&guard, &expect))?;
-    let ran = run(&cluster, &[&file])?;
+    let ran = run(&cluster, &["--i-know", &file])?;
     ensure!(
         ran.code == Some(3),
         "{:?} {} {:#}",
@@ -64,7 +64,7 @@ async fn stopped_from_another_process(
     folder: &std::path::Path,
 ) -> Result<()> {
     let file = drill_file(folder, "long", LONG, (&[], &["no_acked_record_lost"]))?;
-    let running = start(cluster, &[&file])?;
+    let running = start(cluster, &["--i-know", &file])?;
     let within = Duration::from_secs(60);
     until("a node is down and faults are on", within, || {
         let down = cluster
@@ -76,7 +76,7 @@ async fn stopped_from_another_process(
     })
     .await?;
     // One at a time.
-    let second = run(cluster, &[&file])?;
+    let second = run(cluster, &["--i-know", &file])?;
     ensure!(second.code == Some(2), "{:?} {}", second.code, second.said);
     let told = cluster.ana_ok(&["drill", "stop", "-o", "json"])?;
     let ran = wait(running)?;
@@ -104,7 +104,7 @@ async fn what_a_dead_runner_left_ends_by_itself() -> Result<()> {
         LONG,
         (&[], &["no_acked_record_lost"]),
     )?;
-    let mut running = start(&cluster, &[&file])?;
+    let mut running = start(&cluster, &["--i-know", &file])?;
     until(
         "a node is down and faults are on",
         Duration::from_secs(60),
@@ -120,13 +120,17 @@ async fn what_a_dead_runner_left_ends_by_itself() -> Result<()> {
     .await?;
     running.kill()?;
     running.wait()?;
-    // Nobody does anything: leases end.
+    // Nobody does anything: leases end, those of the nodes and those of the supervisor.
     until("all nodes are up again", Duration::from_secs(30), || {
         Ok(cluster
             .status()?
             .nodes
             .iter()
             .all(|node| node.state == "up"))
+    })
+    .await?;
+    until("no fault is on", Duration::from_secs(30), || {
+        Ok(faults(&cluster)?.is_empty())
     })
     .await?;
     all_is_given_back(&mut cluster).await?;

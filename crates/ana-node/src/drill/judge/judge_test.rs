@@ -1,3 +1,5 @@
+//! What a history becomes for the checks of a drill: each kind of finding under its flag.
+
 use ana_check::history::{Put, ReplicaDigest, Rules};
 use ana_check::{At, Seen, Value};
 

@@ -1,3 +1,5 @@
+//! Each action and its pick, and what is asked of whom for it.
+
 use std::collections::BTreeMap;
 
 use ana_drill::Drill;

@@ -1,3 +1,5 @@
+//! Puts and gets in, rates and gaps out.
+
 use super::*;
 
 fn ms(millis: u64) -> Span {

@@ -1,3 +1,5 @@
+//! A record is read back as it was written.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use ana_drill::targets::Pick;

@@ -1,3 +1,5 @@
+//! Reports as people read them, whole.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use ana_types::{NodeId, Zone};

@@ -1,3 +1,5 @@
+//! Times and gaps of each fault, from what was measured around it.
+
 use super::*;
 
 fn ms(millis: u64) -> Span {

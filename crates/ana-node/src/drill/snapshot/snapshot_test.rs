@@ -1,3 +1,5 @@
+//! What a status says of a cluster, as a drill needs it.
+
 use crate::admin::document::ReplicaEntry;
 use crate::cluster::supervisor::NodeState;
 

@@ -1,3 +1,5 @@
+//! What is due when, with leases that are renewed and faults that end early.
+
 use ana_drill::Drill;
 use ana_drill::observations::Metric;
 
