@@ -69,12 +69,7 @@ impl Load {
                     0,
                     CONSUMERS_PER_STREAM_MAX,
                 )?,
-                fan_out: within_u32(
-                    "fan_out",
-                    fan_out.unwrap_or(0),
-                    0,
-                    CONSUMERS_PER_STREAM_MAX,
-                )?,
+                fan_out: within_u32("fan_out", fan_out.unwrap_or(0), 0, CONSUMERS_PER_STREAM_MAX)?,
                 shards: within_u32(
                     "shards",
                     shards.unwrap_or(SHARDS_DEFAULT.into()),

@@ -264,7 +264,10 @@ impl Book {
                 continuation: got.continuation,
                 is_end: got.is_end,
             };
-            let last = inner.last_seen.get(&(got.consumer, got.shard.to_owned())).copied();
+            let last = inner
+                .last_seen
+                .get(&(got.consumer, got.shard.to_owned()))
+                .copied();
             let again = seen
                 .iter()
                 .filter(|each| last.is_some_and(|last| each.place() <= last));

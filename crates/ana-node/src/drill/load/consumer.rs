@@ -111,7 +111,10 @@ impl Consumer {
     /// Reads until told to stop, or, when told to finish, up to the newest record.
     pub(super) async fn run(mut self, going: watch::Receiver<Going>) {
         let first = std::mem::take(&mut self.first);
-        let first = first.into_iter().map(|reader| read(reader, &going)).collect();
+        let first = first
+            .into_iter()
+            .map(|reader| read(reader, &going))
+            .collect();
         follow(self.lineage, first, |shard| {
             let reader = ShardReader::new(&self.shared, self.number, shard, StartAt::Horizon);
             read(reader, &going)

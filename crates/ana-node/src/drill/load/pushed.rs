@@ -123,7 +123,10 @@ impl PushedConsumer {
     /// Reads until told to stop, or, when told to finish, up to the newest record; then deregisters itself.
     pub(super) async fn run(mut self, going: watch::Receiver<Going>) {
         let first = std::mem::take(&mut self.first);
-        let first = first.into_iter().map(|reader| read(reader, &going)).collect();
+        let first = first
+            .into_iter()
+            .map(|reader| read(reader, &going))
+            .collect();
         let lineage = std::mem::take(&mut self.lineage);
         follow(lineage, first, |shard| {
             let reader = ShardReader::new(&self.shared, shard, StartAt::Horizon);
