@@ -7,7 +7,7 @@
 //!                   └─> NodeService                       the keeper ends what is overdue
 //! ```
 //! Read in this order: `effect` (what there is), `request` and `document` (how it is asked for and told), `board`
-//! (what is on), `service`, `stale` and `subscription` (faults of the API), `admin` (the paths).
+//! (what is on), `service` and `subscription` (faults of the API), `admin` (the paths).
 //!
 //! Must stay true:
 //! - a node that is not disposable has no board, no wrapper and no way to get one;
@@ -49,6 +49,8 @@ pub const LINK_RATE_MAX: u64 = 100_000_000_000;
 pub const RESET_EVERY_MS_MIN: u64 = 100;
 /// How old a subscription may grow before it is dropped, milliseconds: AWS ends each after five minutes.
 pub const SESSION_MS_MAX: u64 = 300_000;
+/// How old descriptions of streams may be, milliseconds.
+pub const AGE_MS_MAX: u64 = 60 * 60 * 1000;
 /// How far the time of day may jump either way, milliseconds: a year.
 pub const OFFSET_MS_MAX: u64 = 366 * 24 * 60 * 60 * 1000;
 

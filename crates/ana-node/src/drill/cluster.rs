@@ -211,15 +211,9 @@ impl Cluster {
         read(&who, client.plain(Method::GET, path, DIGEST_MAX).await)
     }
 
-    /// Gives an order about a node to the supervisor, with a lease where it ends by itself.
-    pub async fn order(
-        &self,
-        node: &str,
-        verb: &str,
-        lease_ms: Option<u64>,
-    ) -> Result<Value, Refused> {
+    /// Gives an order about a node to the supervisor; `body` has its parameters.
+    pub async fn order(&self, node: &str, verb: &str, body: &Value) -> Result<Value, Refused> {
         let path = format!("/_ana/supervisor/node/{node}/{verb}");
-        let body = lease_ms.map_or(json!({}), |ms| json!({ "lease_ms": ms }));
         let body = Bytes::from(body.to_string());
         let client = self.client();
         let asked = client.plain_with(Method::POST, &path, body, ORDER_MAX);

@@ -23,7 +23,7 @@ use ana_drill::quantity::{Percent, Span};
 use ana_drill::topology::ShardName;
 use ana_drill::{Pick, Target, Topology};
 use ana_types::{NodeId, StreamName, Zone};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// How a fault is carried out.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,13 +91,20 @@ pub struct Leased {
     pub body: Value,
 }
 
+/// The order that turns a bit over in a file of a node.
+pub const FLIP_BIT: &str = "flip_bit";
+/// The order that garbles the ends of a node's logs.
+pub const TEAR_TAIL: &str = "tear_tail";
+
 /// An order to the supervisor.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Process {
     /// The nodes.
     pub nodes: BTreeSet<NodeId>,
     /// What is done to each.
     pub verb: &'static str,
+    /// Its parameters, but for the lease.
+    pub body: Value,
     /// What takes it back at the end, where it is held by a lease until then; nothing for what is done once.
     pub back: Option<&'static str>,
 }
@@ -108,6 +115,7 @@ impl Process {
         Means::Process(Process {
             nodes,
             verb: "down",
+            body: json!({}),
             back: Some("start"),
         })
     }
@@ -231,7 +239,7 @@ pub fn means(
             Ok(once(leases))
         }
         Action::Link(each) => Ok(whole(lasts, link::leases(*each, &link::wires(pick))?)),
-        Action::Disk(each) => machine::disk(*each, lasts, pick),
+        Action::Disk(each) => machine::disk(*each, lasts, pick, chance),
         Action::Clock(each) => Ok(whole(lasts, machine::clock(*each, pick))),
         Action::Api(each) => api::means(*each, lasts, pick),
         Action::Change(each) => change::means((each, on), pick, topology, chance),

@@ -47,6 +47,9 @@ pub struct FaultDocument {
     /// At which age subscriptions are dropped, milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after_ms: Option<u64>,
+    /// How old descriptions are, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age_ms: Option<u64>,
     /// How much longer each sync of the disk takes, milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fsync_ms: Option<u64>,
@@ -59,9 +62,6 @@ pub struct FaultDocument {
     /// How fast the time of day runs wrong, in parts per million.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift_ppm: Option<i64>,
-    /// How old descriptions of streams may be, milliseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub age_ms: Option<u64>,
     /// How far the time of day jumps, milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset_ms: Option<i64>,

@@ -89,15 +89,15 @@ pub enum ApiAction {
     ExpiredIterator,
     /// Some of its entries are throttled, the others carried out.
     PartialPut,
-    /// It is answered what it was answered before.
-    StaleDescribe {
-        /// Unless that is older than this.
-        age: Duration,
-    },
     /// It begins, and ends early.
     DropSubscription {
         /// At this age.
         after: Duration,
+    },
+    /// It is answered as it was before.
+    StaleDescribe {
+        /// So long ago.
+        age: Duration,
     },
 }
 
@@ -245,8 +245,8 @@ impl ApiEffect {
             ApiAction::Error(kind) => Some(kind),
             ApiAction::Latency { .. }
             | ApiAction::PartialPut
-            | ApiAction::StaleDescribe { .. }
-            | ApiAction::DropSubscription { .. } => None,
+            | ApiAction::DropSubscription { .. }
+            | ApiAction::StaleDescribe { .. } => None,
         }
     }
 }

@@ -17,7 +17,7 @@ use super::effect::{
     ApiAction, ApiEffect, DiskEffect, Effect, FaultId, Kind, LinkAction, LinkEffect, Way,
 };
 use super::{
-    API_DELAY_MS_MAX, DISK_DELAY_MS_MAX, DRIFT_PPM_MAX, ID_CHARS_MAX, LEASE_MS_MAX,
+    AGE_MS_MAX, API_DELAY_MS_MAX, DISK_DELAY_MS_MAX, DRIFT_PPM_MAX, ID_CHARS_MAX, LEASE_MS_MAX,
     LINK_DELAY_MS_MAX, LINK_RATE_MAX, OFFSET_MS_MAX, RESET_EVERY_MS_MIN, SESSION_MS_MAX,
 };
 
@@ -99,14 +99,14 @@ pub fn read_fault(body: &[u8], others: &OtherNodes) -> Result<FaultRequest, Wron
             let jitter = jitter.unwrap_or_default();
             fields.api(kind, ApiAction::Latency { delay, jitter })?
         }
+        Kind::ApiStaleDescribe => {
+            let age = fields.needed_ms("age_ms", 1..=AGE_MS_MAX)?;
+            fields.api(kind, ApiAction::StaleDescribe { age })?
+        }
         Kind::ApiDropSubscription => {
             let after = fields.ms("after_ms", 0..=SESSION_MS_MAX)?;
             let after = after.unwrap_or_default();
             fields.api(kind, ApiAction::DropSubscription { after })?
-        }
-        Kind::ApiStaleDescribe => {
-            let age = fields.needed_ms("age_ms", 1..=LEASE_MS_MAX)?;
-            fields.api(kind, ApiAction::StaleDescribe { age })?
         }
     };
     fields.end(&format!("is not a parameter of {}", kind.name()))?;

@@ -20,7 +20,7 @@ use async_trait::async_trait;
 
 use super::board::{ApiFault, Board};
 use super::effect::ApiAction;
-use super::stale::Descriptions;
+use super::stale::Stale;
 use super::subscription;
 use crate::metrics::Metrics;
 
@@ -74,7 +74,7 @@ pub struct DisturbedService<S> {
     metrics: Metrics,
     clock: Arc<dyn Clock>,
     home: Home,
-    descriptions: Descriptions,
+    stale: Stale,
 }
 
 /// Where errors are reported from.
@@ -101,7 +101,7 @@ impl<S: Addresses> DisturbedService<S> {
             metrics,
             clock,
             home,
-            descriptions: Descriptions::default(),
+            stale: Stale::default(),
         }
     }
 
@@ -208,35 +208,28 @@ impl<S: Addresses> DisturbedService<S> {
         Some(self.refusal(kind, Operation::PutRecords, &addressed))
     }
 
-    /// The fault that lets descriptions be old, and how old: the one that lets them be oldest.
-    fn stale(&self, faults: &[ApiFault]) -> Option<(u64, Duration)> {
-        let stale = faults.iter().filter_map(|fault| match fault.effect.action {
-            ApiAction::StaleDescribe { age } => {
-                let hits = self.board.is_on(fault.serial) && self.board.draw(fault.effect.percent);
-                hits.then_some((fault.serial, age))
-            }
-            _ => None,
-        });
-        stale.max_by_key(|(_, age)| *age)
-    }
-
-    /// A description, as old as a fault lets it be.
-    async fn describe(
+    /// The answer to a request, or an older one where a fault says so.
+    async fn perhaps_stale(
         &self,
         context: RequestContext,
         request: Request,
-        (serial, age): (u64, Duration),
+        faults: &[ApiFault],
     ) -> Result<Response, Fault> {
-        if let Some(old) = self.descriptions.recall(serial, &request, age) {
-            self.metrics
-                .answered(request.operation(), None, Duration::ZERO);
-            return Ok(old);
-        }
-        let response = self.inner.call(context, request.clone()).await?;
+        let ages = faults.iter().filter_map(|fault| match fault.effect.action {
+            ApiAction::StaleDescribe { age } => Some((age, fault)),
+            _ => None,
+        });
+        let oldest = ages.max_by_key(|(age, _)| *age);
+        let Some((age, fault)) = oldest.filter(|(_, it)| self.board.draw(it.effect.percent)) else {
+            return self.inner.call(context, request).await;
+        };
+        let key = (fault.serial, Stale::key(&request));
+        let live = self.inner.call(context, request).await;
         let is_on = |serial| self.board.is_on(serial);
-        self.descriptions
-            .keep(serial, request, response.clone(), is_on);
-        Ok(response)
+        if !is_on(fault.serial) {
+            return live;
+        }
+        self.stale.answer(key, (time::now(), age), live, is_on)
     }
 
     /// The faults that are on for requests of `operation` about `addressed`.
@@ -277,10 +270,7 @@ impl<S: Addresses> Service for DisturbedService<S> {
             Request::PutRecords(input) if !input.dry_run => {
                 self.put_some(context, input, &faults).await
             }
-            other => match self.stale(&faults) {
-                Some(stale) => self.describe(context, other, stale).await,
-                None => self.inner.call(context, other).await,
-            },
+            other => self.perhaps_stale(context, other, &faults).await,
         }
     }
 

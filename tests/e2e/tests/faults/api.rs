@@ -256,6 +256,41 @@ async fn dropped_subscription(cluster: &Cluster) -> Result<()> {
     cluster.ana_ok(&["fault", "stop", "--all"]).map(drop)
 }
 
+async fn shard_count(client: &Client) -> Result<usize> {
+    let listed = client.list_shards().stream_name(STREAM).send().await?;
+    Ok(listed.shards.unwrap_or_default().len())
+}
+
+/// One node describes the stream as it was, the others as it is.
+async fn stale_descriptions(cluster: &Cluster, nodes: &[Client]) -> Result<()> {
+    const AGE: Duration = Duration::from_secs(5);
+    let stale = ["api.stale_describe", "--age", "5s", "--on", "stream orders"];
+    add(cluster, &[&stale[..], &["--node", "1"]].concat())?;
+    let before = shard_count(&nodes[0]).await?;
+    let since = now();
+    let split = nodes[1].split_shard().stream_name(STREAM);
+    let split = split.shard_to_split("shardId-000000000000");
+    split.new_starting_hash_key("1234567").send().await?;
+    while shard_count(&nodes[1]).await? == before {
+        ensure!(
+            since.elapsed() < Duration::from_secs(4),
+            "the split is slow"
+        );
+        ensure!(shard_count(&nodes[0]).await? == before, "not stale");
+        pause(50).await;
+    }
+    while shard_count(&nodes[0]).await? == before {
+        ensure!(since.elapsed() < AGE * 3, "stale for ever");
+        pause(50).await;
+    }
+    ensure!(since.elapsed() >= AGE, "{:?}", since.elapsed());
+    println!(
+        "stale descriptions: the split shows after {:?}",
+        since.elapsed()
+    );
+    cluster.ana_ok(&["fault", "stop", "--all"]).map(drop)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn faults_of_the_api_hit_what_they_are_meant_for() -> Result<()> {
     let folder = tempfile::tempdir()?;
@@ -273,6 +308,7 @@ async fn faults_of_the_api_hit_what_they_are_meant_for() -> Result<()> {
     throttled_puts(&cluster, &ledger).await?;
     partial_puts(&cluster, &ledger).await?;
     dropped_subscription(&cluster).await?;
+    stale_descriptions(&cluster, &clients).await?;
     let wrong = r#"{"id":"x","kind":"disk.slow","lease_ms":1000,"delay":5}"#;
     let (status, body) = post(&nodes[0].api, "/_ana/faults", wrong)?;
     ensure!(

@@ -37,7 +37,7 @@ Examples:
   ana fault add api.latency --delay 2s --on 'stream orders' --node 1
   ana fault add api.partial_put --percent 30 --on 'stream orders'
   ana fault add api.drop_subscription --after 10s
-  ana fault add api.stale_describe --age 30s --on 'stream orders'
+  ana fault add api.stale_describe --age 30s --on 'stream orders' --for 2m
   ana fault add disk.slow --delay 200ms --on 'leader of orders/0'
   ana fault add disk.fsync_error --node 2
   ana fault add clock.jump --offset -10m --zone b
@@ -88,7 +88,7 @@ pub(in crate::commands) struct Add {
     /// How old sessions grow (api.drop_subscription); they are dropped at once.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     after: Option<u64>,
-    /// How old descriptions may be (api.stale_describe).
+    /// How old the descriptions are (api.stale_describe).
     #[arg(long, value_name = "TIME", value_parser = duration)]
     age: Option<u64>,
     /// How far the time of day jumps, back with a minus (clock.jump).
@@ -227,10 +227,10 @@ impl Add {
             write_ms: self.write,
             read_ms: self.read,
             drift_ppm: self.drift,
+            age_ms: self.age,
             bytes_per_second: self.rate.map(|rate| rate.0),
             every_ms: self.every,
             after_ms: self.after,
-            age_ms: self.age,
             offset_ms: self.offset,
             ..FaultDocument::default()
         };
@@ -357,10 +357,10 @@ fn explain(wrong: &WrongField) -> CliError {
         "write_ms" => "--write",
         "read_ms" => "--read",
         "drift_ppm" => "--drift",
+        "age_ms" => "--age",
         "bytes_per_second" => "--rate",
         "every_ms" => "--every",
         "after_ms" => "--after",
-        "age_ms" => "--age",
         "offset_ms" => "--offset",
         "stream" | "operation" => "--on",
         "node" | "way" => "--from, --to",

@@ -7,6 +7,7 @@ use ana_drill::Pick;
 use ana_env::time;
 use ana_types::NodeId;
 use futures::future::join_all;
+use serde_json::{Value, json};
 
 use super::Hand;
 use super::leases::LEASE;
@@ -22,21 +23,27 @@ const RENEW_EVERY: Duration = Duration::from_secs(2);
 
 impl Hand {
     pub(super) async fn process(&mut self, process: Process, pick: Pick) {
-        let Process { nodes, verb, back } = process;
+        let Process {
+            nodes,
+            verb,
+            mut body,
+            back,
+        } = process;
         let Some(back) = back else {
-            if self.order_all(&nodes, verb).await > 0 {
+            if self.give(&nodes, verb, &body).await > 0 {
                 self.fired(&pick).await;
             }
             return;
         };
+        body["lease_ms"] = json!(LEASE_MS);
         self.hold(&nodes);
-        if self.give(&nodes, verb, Some(LEASE_MS)).await > 0 {
+        if self.give(&nodes, verb, &body).await > 0 {
             self.fired(&pick).await;
             while !self.is_ending() {
                 tokio::select! {
                     () = self.ending() => {}
                     () = time::sleep(RENEW_EVERY) => {
-                        self.give(&nodes, verb, Some(LEASE_MS)).await;
+                        self.give(&nodes, verb, &body).await;
                     }
                 }
             }
@@ -47,16 +54,16 @@ impl Hand {
 
     /// Gives an order for each of the nodes at once, and again where it is refused; says how many it was carried out for.
     pub(super) async fn order_all(&self, nodes: &BTreeSet<NodeId>, verb: &str) -> usize {
-        self.give(nodes, verb, None).await
+        self.give(nodes, verb, &json!({})).await
     }
 
-    async fn give(&self, nodes: &BTreeSet<NodeId>, verb: &str, lease_ms: Option<u64>) -> usize {
+    async fn give(&self, nodes: &BTreeSet<NodeId>, verb: &str, body: &Value) -> usize {
         let given = nodes.iter().map(|node| async move {
             let name = node.to_string();
             let mut tries = 0;
             loop {
                 let cluster = &self.shared.cluster;
-                let Err(error) = cluster.order(&name, verb, lease_ms).await else {
+                let Err(error) = cluster.order(&name, verb, body).await else {
                     return Ok(());
                 };
                 tries += 1;

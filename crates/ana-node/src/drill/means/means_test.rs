@@ -313,6 +313,46 @@ fn processes_are_the_supervisors() {
 }
 
 #[test]
+fn damage_is_drawn_by_the_seed_and_done_once() {
+    let cases = [
+        (
+            "disk.bit_flip\"\non = \"node 1\"\nfile = \"vote\"",
+            FLIP_BIT,
+            "file",
+            json!("vote"),
+        ),
+        (
+            "disk.torn_tail\"\non = \"node 1\"\nbytes = \"512B\"",
+            TEAR_TAIL,
+            "bytes",
+            json!(512),
+        ),
+    ];
+    for (lines, verb, key, value) in cases {
+        let lines = format!("do = \"{lines}");
+        let Ok(Means::Process(process)) = carried_out(&lines) else {
+            panic!("{lines}");
+        };
+        assert_eq!((process.verb, process.back), (verb, None), "{lines}");
+        assert_eq!(process.body[key], value, "{lines}");
+        assert!(
+            process.body["seed"].as_u64().is_some(),
+            "{:?}",
+            process.body
+        );
+        assert_eq!(
+            carried_out(&lines),
+            Ok(Means::Process(process)),
+            "the seed decides"
+        );
+        assert!(
+            needed(&lines).expect("needs").verbs.contains(verb),
+            "{lines}"
+        );
+    }
+}
+
+#[test]
 fn changes_find_their_target() {
     let shard = "leader of orders/shardId-000000000000";
     let moved = carried_out(&format!(

@@ -3,6 +3,8 @@
 use ana_drill::Pick;
 use ana_drill::action::ProcessAction;
 
+use serde_json::json;
+
 use super::{Means, Needs, Process};
 
 pub(super) fn needs(action: ProcessAction) -> Needs {
@@ -24,6 +26,7 @@ pub(super) fn means(action: ProcessAction, pick: &Pick) -> Means {
     Means::Process(Process {
         nodes: pick.nodes(),
         verb,
+        body: json!({}),
         back,
     })
 }

@@ -23,7 +23,7 @@ pub enum Kind {
     /// Sessions of SubscribeToShard end before their time.
     #[value(name = "api.drop_subscription")]
     ApiDropSubscription,
-    /// Descriptions of streams are old.
+    /// Descriptions of streams are answered as they were a while ago.
     #[value(name = "api.stale_describe")]
     ApiStaleDescribe,
     /// Writes, syncs or reads of the disk take longer.
@@ -136,7 +136,7 @@ impl Kind {
             Kind::ApiExpiredIterator => Some(&[Operation::GetRecords]),
             Kind::ApiPartialPut => Some(&[Operation::PutRecords]),
             Kind::ApiDropSubscription => Some(&[Operation::SubscribeToShard]),
-            Kind::ApiStaleDescribe => Some(&DESCRIBES),
+            Kind::ApiStaleDescribe => Some(&DESCRIPTIONS),
             _ => None,
         }
     }
@@ -150,8 +150,8 @@ const THROTTLED: [Operation; 4] = [
     Operation::PutRecords,
 ];
 
-/// What tells how a stream is.
-const DESCRIBES: [Operation; 3] = [
+/// What describes a stream.
+const DESCRIPTIONS: [Operation; 3] = [
     Operation::DescribeStream,
     Operation::DescribeStreamSummary,
     Operation::ListShards,

@@ -12,7 +12,7 @@ fn read(body: &str) -> Result<FaultRequest, String> {
 }
 
 /// One body of each kind with every parameter it has.
-const GOOD: [&str; 22] = [
+const GOOD: [&str; 23] = [
     r#"{"id":"a","kind":"api.throttle","lease_ms":1,"stream":"orders","operation":"PutRecord","percent":50}"#,
     r#"{"id":"a","kind":"api.error","lease_ms":1,"operation":"ListStreams","percent":1,"error":"InternalFailure"}"#,
     r#"{"id":"a","kind":"api.latency","lease_ms":1,"stream":"orders","percent":100,"delay_ms":60000}"#,
@@ -24,6 +24,7 @@ const GOOD: [&str; 22] = [
     r#"{"id":"a","kind":"disk.slow","lease_ms":1,"fsync_ms":200,"read_ms":10000}"#,
     r#"{"id":"a","kind":"disk.fsync_error","lease_ms":1,"percent":10}"#,
     r#"{"id":"a","kind":"clock.drift","lease_ms":1,"drift_ppm":-500000}"#,
+    r#"{"id":"a","kind":"api.stale_describe","lease_ms":1,"operation":"ListShards","percent":100,"age_ms":30000}"#,
     r#"{"id":"a","kind":"disk.full","lease_ms":1}"#,
     r#"{"id":"a","kind":"disk.fsync_error","lease_ms":43200000}"#,
     r#"{"id":"a","kind":"clock.jump","lease_ms":1,"offset_ms":-600000}"#,

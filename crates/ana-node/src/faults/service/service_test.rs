@@ -297,35 +297,6 @@ async fn a_put_that_is_refused_whole_is_not_put_at_all() {
         .expect("not PutRecords");
 }
 
-/// How often the service inside was asked by these many of the same description, so far apart.
-async fn described(bench: &Bench, stream: &str, times: u32, apart: Duration) -> usize {
-    let before = bench.calls();
-    for _ in 0..times {
-        let input = ana_wire::DescribeStreamSummaryInput {
-            stream: target(stream),
-        };
-        let request = Request::DescribeStreamSummary(input);
-        bench.call(request).await.expect("described");
-        time::sleep(apart).await;
-    }
-    bench.calls() - before
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_description_is_repeated_until_it_is_so_old() {
-    let age = Duration::from_secs(10);
-    let bench = Bench::with(ApiAction::StaleDescribe { age }, None, 100);
-    let second = Duration::from_secs(1);
-    assert_eq!(described(&bench, "orders", 10, second).await, 1);
-    assert_eq!(described(&bench, "orders", 1, second).await, 1, "too old");
-    assert_eq!(described(&bench, "other", 2, second).await, 1, "its own");
-    assert_eq!(described(&bench, "orders", 1, second).await, 0);
-    bench.call(get("orders")).await.expect("carried out");
-    bench.call(get("orders")).await.expect("carried out");
-    bench.board.stop_all();
-    assert_eq!(described(&bench, "orders", 2, second).await, 2, "as ever");
-}
-
 #[test]
 fn arns_of_streams_and_of_consumers_name_the_stream() {
     let stream = "arn:aws:kinesis:us-east-1:000000000000:stream/orders";
