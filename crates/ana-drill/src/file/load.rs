@@ -36,6 +36,8 @@ pub struct Load {
     pub keys: u32,
     /// Consumers that read along.
     pub consumers: u32,
+    /// Registered consumers besides, to whom records are pushed.
+    pub fan_out: u32,
     /// Shards of the stream, if it is not there yet and has to be created.
     pub shards: u32,
 }
@@ -51,6 +53,7 @@ impl Load {
         };
         let keys: Option<u64> = fields.optional("keys")?;
         let consumers: Option<u64> = fields.optional("consumers")?;
+        let fan_out: Option<u64> = fields.optional("fan_out")?;
         let shards: Option<u64> = fields.optional("shards")?;
         fields.finish()?;
         let checked = || -> Result<Load, Fault> {
@@ -66,6 +69,7 @@ impl Load {
                     0,
                     CONSUMERS_PER_STREAM_MAX,
                 )?,
+                fan_out: within_u32("fan_out", fan_out.unwrap_or(0), 0, CONSUMERS_PER_STREAM_MAX)?,
                 shards: within_u32(
                     "shards",
                     shards.unwrap_or(SHARDS_DEFAULT.into()),
@@ -108,6 +112,10 @@ impl fmt::Display for Load {
             f,
             "{}: {} puts a second of {sizes}, {} keys, {} consumers",
             self.stream, self.puts_per_second, self.keys, self.consumers
-        )
+        )?;
+        match self.fan_out {
+            0 => Ok(()),
+            some => write!(f, " and {some} pushed"),
+        }
     }
 }

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::meddle::Meddle;
 
-/// How long a node may be paused, milliseconds: the longest lease of a fault.
+/// How long a node may be paused or held down, milliseconds: the longest lease of a fault.
 pub const PAUSE_MS_MAX: u64 = crate::faults::LEASE_MS_MAX;
 
 /// What may be done to a node.
@@ -16,6 +16,11 @@ pub enum Verb {
     Stop,
     /// SIGKILL.
     Kill,
+    /// SIGKILL; the supervisor starts it again when the lease is over. Asked again, the lease is renewed.
+    Down {
+        /// For how long.
+        lease: Duration,
+    },
     /// Start it with the data it has.
     Start,
     /// SIGSTOP; the supervisor lets it go on when the lease is over.

@@ -6,12 +6,15 @@
 //!   the request to end ----------'
 //! ```
 //! Must stay true:
-//! - a node is started only by an order; an exit never starts anything;
+//! - a node is started only by an order, or when the lease is over by which it was held down (`down`); an exit never
+//!   starts anything;
 //! - an order is answered when it is carried out: stop and kill when the process is gone, start
 //!   when it was started;
 //! - a paused process goes on when its lease is over, whatever became of whoever paused it;
 //! - files of a node are touched only while it has no process;
 //! - [`Supervisor::run`] stays on the main thread (see `child`).
+
+mod down;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -103,6 +106,8 @@ struct Slot {
     stopping: bool,
     /// When a paused process goes on.
     paused_until: Option<Instant>,
+    /// When a node that is held down is started again.
+    down_until: Option<Instant>,
     reason: String,
     starts: u32,
 }
@@ -159,6 +164,7 @@ impl Supervisor {
                 running: None,
                 stopping: false,
                 paused_until: None,
+                down_until: None,
                 reason: String::new(),
                 starts: 0,
             };
@@ -196,6 +202,7 @@ impl Supervisor {
         tokio::pin!(end);
         while outcome.is_ok() {
             let resume = until(self.next_resume());
+            let start = until(self.next_start());
             tokio::select! {
                 biased;
                 () = &mut end => break,
@@ -205,6 +212,7 @@ impl Supervisor {
                     }
                 }
                 () = resume => self.resume_overdue(),
+                () = start => self.start_overdue(),
                 order = self.orders.recv() => match order {
                     Some(order) => self.carry_out(order).await,
                     None => break,
@@ -233,6 +241,13 @@ impl Supervisor {
 
     async fn carry_out(&mut self, order: Order) {
         let Order { verb, nodes, done } = order;
+        let down_until = match verb {
+            Verb::Down { lease } => Some(time::now() + lease),
+            _ => None,
+        };
+        if !matches!(verb, Verb::Pause { .. } | Verb::Resume) {
+            self.hold_down(&nodes, down_until);
+        }
         let (ask, then) = match verb {
             Verb::Start => {
                 let outcome = nodes.iter().try_for_each(|id| self.start(*id));
@@ -248,7 +263,7 @@ impl Supervisor {
                 return answer(done, Ok(Vec::new()));
             }
             Verb::Stop => (Ask::Stop, Then::Nothing),
-            Verb::Kill => (Ask::Kill, Then::Nothing),
+            Verb::Kill | Verb::Down { .. } => (Ask::Kill, Then::Nothing),
             Verb::Restart => (Ask::Stop, Then::Start),
             Verb::Meddle(meddle) => {
                 if let Err(why) = self.may_meddle(meddle, &nodes).await {
@@ -424,6 +439,7 @@ impl Supervisor {
             return Err(format!("node {id} is still stopping"));
         }
         if slot.running.is_some() {
+            slot.down_until = None;
             return Ok(());
         }
         let config = self.layout.config_dir().join(Layout::config_name(id));
@@ -433,6 +449,7 @@ impl Supervisor {
         let (running, wait) =
             child::watch(id, process, self.exits_from_children.clone()).map_err(failed)?;
         slot.running = Some(running);
+        slot.down_until = None;
         slot.stopping = false;
         slot.starts += 1;
         self.roster.runs(id, true);

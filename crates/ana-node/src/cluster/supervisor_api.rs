@@ -3,7 +3,7 @@
 //! ```text
 //!   GET  /_ana/supervisor/status
 //!   POST /_ana/supervisor/node/{id}/{stop|kill|start|restart|resume|wipe}
-//!   POST /_ana/supervisor/node/{id}/pause                                   {"lease_ms": 30000}
+//!   POST /_ana/supervisor/node/{id}/{pause|down}                            {"lease_ms": 30000}
 //!   POST /_ana/supervisor/node/{id}/flip_bit                                {"file": "log", "seed": 1}
 //!   POST /_ana/supervisor/node/{id}/tear_tail                               {"bytes": 512, "seed": 1}
 //!   POST /_ana/supervisor/zone/{zone}/...                                   the same for all of a zone
@@ -120,10 +120,10 @@ impl SupervisorApi {
     }
 }
 
-/// What a pause is asked for with.
+/// What something that ends by itself is asked for with.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Pause {
+struct Leased {
     lease_ms: u64,
 }
 
@@ -151,13 +151,16 @@ struct Nothing {}
 /// An order by its name, with its parameters; none when there is none of that name.
 fn read_verb(name: &str, body: &[u8]) -> Result<Option<Verb>, String> {
     let verb = match name {
-        "pause" => {
-            let Pause { lease_ms } = read(body)?;
+        "pause" | "down" => {
+            let Leased { lease_ms } = read(body)?;
             if !(1..=PAUSE_MS_MAX).contains(&lease_ms) {
                 return Err(format!("lease_ms has to be 1 to {PAUSE_MS_MAX}"));
             }
             let lease = Duration::from_millis(lease_ms);
-            return Ok(Some(Verb::Pause { lease }));
+            return Ok(Some(match name {
+                "pause" => Verb::Pause { lease },
+                _ => Verb::Down { lease },
+            }));
         }
         "flip_bit" => {
             let FlipBit { file, seed } = read(body)?;
@@ -217,6 +220,14 @@ mod tests {
             ("restart", "{}", Ok(Some(Verb::Restart))),
             ("wipe", "", Ok(Some(Verb::Meddle(Meddle::Wipe)))),
             ("pause", r#"{"lease_ms":1500}"#, pause(1500)),
+            (
+                "down",
+                r#"{"lease_ms":1500}"#,
+                Ok(Some(Verb::Down {
+                    lease: Duration::from_millis(1500),
+                })),
+            ),
+            ("down", "", Err(())),
             ("pause", "", Err(())),
             ("pause", r#"{"lease_ms":0}"#, Err(())),
             ("pause", r#"{"lease_ms":99999999999}"#, Err(())),

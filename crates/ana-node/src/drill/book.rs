@@ -4,6 +4,7 @@
 //! Must stay true: a record's acknowledgement and a batch that was read are each written down at once, under one lock, so
 //! that the lookout never sees half of one.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -74,6 +75,8 @@ pub struct Inner {
     pub puts: Puts,
     /// Order of the acknowledged records of each key.
     pub keys: KeyOrder,
+    /// The furthest place each consumer was given in each shard.
+    last_seen: BTreeMap<(usize, String), (Sequence, u64)>,
 }
 
 /// Counts of the puts.
@@ -121,6 +124,10 @@ pub struct Got<'a> {
     pub records: &'a [Record],
     /// How far behind it said to be.
     pub behind_ms: u64,
+    /// Whether they were pushed.
+    pub pushed: bool,
+    /// Where a next subscription goes on, if the records were pushed and there is a next one.
+    pub continuation: Option<Sequence>,
     /// Whether the shard has no more.
     pub is_end: bool,
     /// The usual pause between two answers.
@@ -141,6 +148,7 @@ impl Book {
             consumers: Vec::new(),
             puts: Puts::default(),
             keys: KeyOrder::default(),
+            last_seen: BTreeMap::new(),
         };
         Book {
             watch,
@@ -215,24 +223,18 @@ impl Book {
     }
 
     /// A consumer begins to read a shard.
-    pub fn begin_reading(&self, consumer: usize, shard: &str, start: Start) -> ChainId {
-        let at = self.watch.at();
-        self.with(|inner| {
-            let client = inner.client(consumer);
-            let seen = inner.history.shard(shard);
-            inner.meter.reading(self.watch.now(), consumer, shard);
-            let chain = Chain::new(seen, client, start, Way::Polled, at);
-            inner.history.open_chain(chain)
-        })
+    pub fn begin_reading(&self, consumer: usize, shard: &str) {
+        let now = self.watch.now();
+        self.with(|inner| inner.meter.reading(now, consumer, shard));
     }
 
-    /// A consumer goes on in a shard from a place that its chain does not lead to.
-    pub fn new_chain(&self, consumer: usize, shard: &str, start: Start) -> ChainId {
+    /// Records of a shard that a consumer is given from now on follow each other, from `start` on.
+    pub fn new_chain(&self, (consumer, shard): (usize, &str), start: Start, way: Way) -> ChainId {
         let at = self.watch.at();
         self.with(|inner| {
             let client = inner.client(consumer);
             let seen = inner.history.shard(shard);
-            let chain = Chain::new(seen, client, start, Way::Polled, at);
+            let chain = Chain::new(seen, client, start, way, at);
             inner.history.open_chain(chain)
         })
     }
@@ -247,27 +249,39 @@ impl Book {
         let now = self.watch.now();
         self.with(|inner| {
             let seen = self.seen(&mut inner.history, got.records);
-            let took = now.less(Span::from_micros(got.asked.us));
             let behind = Span::from_millis(got.behind_ms);
             let place = (got.consumer, got.shard);
-            let gap = inner.meter.got(now, place, took, behind);
+            // What is pushed took nobody any time to ask for.
+            if !got.pushed {
+                let took = now.less(Span::from_micros(got.asked.us));
+                inner.meter.get_took(now, took);
+            }
+            let gap = inner.meter.got(now, place, behind);
             let batch = Batch {
                 asked: got.asked,
                 answered_us: now.micros(),
                 behind_ms: Some(got.behind_ms),
-                continuation: None,
+                continuation: got.continuation,
                 is_end: got.is_end,
             };
-            let last = inner.history.chain_mut(got.chain).seen().last().copied();
+            let last = inner
+                .last_seen
+                .get(&(got.consumer, got.shard.to_owned()))
+                .copied();
             let again = seen
                 .iter()
-                .filter(|each| last.is_some_and(|last| each.place() <= last.place()));
+                .filter(|each| last.is_some_and(|last| each.place() <= last));
             let again = u64::try_from(again.count()).unwrap_or(u64::MAX);
             let ours = u64::try_from(seen.len()).unwrap_or(u64::MAX);
             if let Some(last) = got.records.last() {
                 let read_to = Sequence::read(&last.sequence_number);
                 let places = seen.iter().map(Seen::sequence);
                 inner.lookout.read(got.shard, places, read_to);
+            }
+            let newest = seen.iter().map(Seen::place).max().max(last);
+            if let Some(newest) = newest {
+                let place = (got.consumer, got.shard.to_owned());
+                inner.last_seen.insert(place, newest);
             }
             inner.history.chain_mut(got.chain).answered(batch, seen);
             if let Some(row) = inner.consumers.get_mut(got.consumer) {
@@ -298,6 +312,13 @@ impl Book {
                 was_served: false,
             };
             inner.history.iterator_used(used);
+        });
+        self.renewed(consumer);
+    }
+
+    /// A consumer got a new iterator, or subscribed anew.
+    pub fn renewed(&self, consumer: usize) {
+        self.with(|inner| {
             if let Some(row) = inner.consumers.get_mut(consumer) {
                 row.renewed += 1;
             }

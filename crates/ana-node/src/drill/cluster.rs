@@ -205,11 +205,13 @@ impl Cluster {
         read(&who, client.plain(Method::GET, path, DIGEST_MAX).await)
     }
 
-    /// Gives an order to the supervisor: `order("node", "2", "kill")`.
-    pub async fn order(&self, kind: &str, name: &str, verb: &str) -> Result<Value, Refused> {
-        let path = format!("/_ana/supervisor/{kind}/{name}/{verb}");
-        let asked = self.client().plain(Method::POST, &path, ORDER_MAX).await;
-        read("the supervisor", asked)
+    /// Gives an order about a node to the supervisor; `body` has its parameters.
+    pub async fn order(&self, node: &str, verb: &str, body: &Value) -> Result<Value, Refused> {
+        let path = format!("/_ana/supervisor/node/{node}/{verb}");
+        let body = Bytes::from(body.to_string());
+        let client = self.client();
+        let asked = client.plain_with(Method::POST, &path, body, ORDER_MAX);
+        read("the supervisor", asked.await)
     }
 
     /// Brings the census up to date; what cannot be learnt now stays as it was.

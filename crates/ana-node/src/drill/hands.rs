@@ -125,6 +125,8 @@ impl Hands {
 impl Hand {
     async fn carry_out(mut self, seen: Snapshot, mut chance: Chance) {
         let fresh = self.shared.cluster.look(seen.census.clone()).await;
+        // Where no node answers, the supervisor alone knows nothing of leaders.
+        let fresh = fresh.ok().filter(|fresh| !fresh.status.groups.is_empty());
         let seen = fresh.unwrap_or(seen);
         let topology = seen.topology();
         let task = Task {

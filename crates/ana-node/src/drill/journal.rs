@@ -11,6 +11,9 @@ use ana_drill::quantity::Span;
 use super::record::{Event, What};
 use super::store::EventLog;
 
+/// Events of a record. The file has all of them.
+const EVENTS_MAX: usize = 20_000;
+
 /// Who hears of events as they happen.
 pub type Voice = Arc<dyn Fn(&Event) + Send + Sync>;
 
@@ -64,7 +67,7 @@ impl Journal {
         };
         (self.voice)(&event);
         self.waiting.push(event);
-        if !matches!(what, What::Figures { .. }) {
+        if !matches!(what, What::Figures { .. }) && self.events.len() < EVENTS_MAX {
             self.events.push((at, what));
         }
     }

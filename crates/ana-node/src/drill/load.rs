@@ -1,5 +1,5 @@
 //! The load that a drill puts on a stream: producers that send every record until it is settled, consumers that read
-//! along.
+//! along, asking or being pushed.
 //!
 //! ```text
 //!   lanes (producers) --PutRecords--> endpoint --GetRecords--> consumers
@@ -12,6 +12,7 @@
 
 mod consumer;
 mod lane;
+mod pushed;
 
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use tokio::sync::watch;
 
 use self::consumer::Consumer;
 use self::lane::Lane;
+use self::pushed::PushedConsumer;
 use super::book::Book;
 use super::cluster::Cluster;
 use crate::client::error::ClientError;
@@ -105,6 +107,16 @@ pub async fn start(
             book.clone(),
             (number, load.consumers),
         );
+        let consumer = consumer.await?;
+        consumers.spawn(consumer.run(consumers_going.clone()));
+    }
+    if load.fan_out > 0 {
+        pushed::tidy(&cluster.client(), load.stream.as_str()).await?;
+    }
+    for number in 1..=load.fan_out {
+        let stream = load.stream.as_str();
+        let client = cluster.client();
+        let consumer = Box::pin(PushedConsumer::open(client, stream, book.clone(), number));
         let consumer = consumer.await?;
         consumers.spawn(consumer.run(consumers_going.clone()));
     }

@@ -23,14 +23,14 @@ use ana_drill::quantity::{Percent, Span};
 use ana_drill::topology::ShardName;
 use ana_drill::{Pick, Target, Topology};
 use ana_types::{NodeId, StreamName, Zone};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// How a fault is carried out.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Means {
     /// Faults that nodes hold on a lease, switched on and off in stages.
     Leases(Leases),
-    /// Orders to the supervisor: one at the beginning, one at the end.
+    /// An order to the supervisor, and one that takes it back.
     Process(Process),
     /// Leaders are moved out of zones and kept out.
     Shift {
@@ -91,15 +91,34 @@ pub struct Leased {
     pub body: Value,
 }
 
-/// Orders to the supervisor.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The order that turns a bit over in a file of a node.
+pub const FLIP_BIT: &str = "flip_bit";
+/// The order that garbles the ends of a node's logs.
+pub const TEAR_TAIL: &str = "tear_tail";
+
+/// An order to the supervisor.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Process {
     /// The nodes.
     pub nodes: BTreeSet<NodeId>,
-    /// What is done to each at the beginning, in this order.
-    pub verbs: Vec<&'static str>,
-    /// What takes it back at the end; nothing for what is done once.
+    /// What is done to each.
+    pub verb: &'static str,
+    /// Its parameters, but for the lease.
+    pub body: Value,
+    /// What takes it back at the end, where it is held by a lease until then; nothing for what is done once.
     pub back: Option<&'static str>,
+}
+
+impl Process {
+    /// Killed, and held down.
+    fn down(nodes: BTreeSet<NodeId>) -> Means {
+        Means::Process(Process {
+            nodes,
+            verb: "down",
+            body: json!({}),
+            back: Some("start"),
+        })
+    }
 }
 
 /// What a fault needs of a cluster.
@@ -175,7 +194,7 @@ fn nothing(action: &'static str, why: impl Into<String>) -> Unable {
 pub fn needs(action: &Action, on: &Target) -> Result<Needs, Unable> {
     match action {
         Action::Process(action) => Ok(process::needs(*action)),
-        Action::Zone(ZoneAction::Down) => Ok(Needs::verbs(["kill", "start"])),
+        Action::Zone(ZoneAction::Down) => Ok(Needs::verbs(["down", "start"])),
         Action::Zone(ZoneAction::Isolate) => Ok(Needs::kind(link::CUT)),
         Action::Zone(ZoneAction::Slow { .. }) => Ok(Needs::kind(link::DELAY)),
         Action::Zone(ZoneAction::Shift) => Ok(Needs::default()),
@@ -215,8 +234,12 @@ pub fn means(
         Action::Link(LinkAction::Swizzle { every }) => {
             link::swizzle((*every, lasts), pick, topology, chance)
         }
+        Action::Link(LinkAction::Reset) => {
+            let leases = link::leases(LinkAction::Reset, &link::wires(pick))?;
+            Ok(once(leases))
+        }
         Action::Link(each) => Ok(whole(lasts, link::leases(*each, &link::wires(pick))?)),
-        Action::Disk(each) => machine::disk(*each, lasts, pick),
+        Action::Disk(each) => machine::disk(*each, lasts, pick, chance),
         Action::Clock(each) => Ok(whole(lasts, machine::clock(*each, pick))),
         Action::Api(each) => api::means(*each, lasts, pick),
         Action::Change(each) => change::means((each, on), pick, topology, chance),
@@ -231,6 +254,13 @@ fn whole(lasts: Span, faults: Vec<Leased>) -> Means {
         faults,
     }])
 }
+
+/// What is done once is held for a moment, so that everything that is there meets it.
+fn once(faults: Vec<Leased>) -> Means {
+    whole(ONCE, faults)
+}
+
+const ONCE: Span = Span::from_millis(500);
 
 fn staged(stages: Vec<Stage>) -> Means {
     Means::Leases(Leases {
@@ -247,13 +277,7 @@ fn zone(
 ) -> Result<Means, Unable> {
     let inside = pick.nodes();
     match each {
-        ZoneAction::Down => {
-            return Ok(Means::Process(Process {
-                nodes: inside,
-                verbs: vec!["kill"],
-                back: Some("start"),
-            }));
-        }
+        ZoneAction::Down => return Ok(Process::down(inside)),
         ZoneAction::Shift => return Ok(Means::Shift { nodes: inside }),
         ZoneAction::Isolate | ZoneAction::Slow { .. } => {}
     }

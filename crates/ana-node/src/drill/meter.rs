@@ -186,16 +186,14 @@ impl Meter {
         self.caught_up.insert(place, now);
     }
 
-    /// A get was answered well; gives back how long the one before it was ago.
-    pub fn got(
-        &mut self,
-        now: Span,
-        (consumer, shard): (usize, &str),
-        took: Span,
-        behind: Span,
-    ) -> Span {
-        self.gets.note(now, 1, 0);
+    /// A get that was answered well took so long.
+    pub fn get_took(&mut self, now: Span, took: Span) {
         self.gets.took(now, took);
+    }
+
+    /// A consumer was answered well, and is so far behind; gives back how long the answer before it was ago.
+    pub fn got(&mut self, now: Span, (consumer, shard): (usize, &str), behind: Span) -> Span {
+        self.gets.note(now, 1, 0);
         let place = (consumer, shard.to_owned());
         self.caught_up.insert(place.clone(), now.less(behind));
         let pulse = self.reads.entry(place).or_insert(Pulse::new(now));

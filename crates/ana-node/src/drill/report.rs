@@ -218,7 +218,9 @@ fn of_consumer(consumer: &ConsumerRow) -> String {
         words.push(format!("{} given twice", thousands(consumer.duplicates)));
     }
     if consumer.renewed > 0 {
-        words.push(format!("{} iterators renewed", consumer.renewed));
+        let pushed = consumer.name.starts_with("fan-out");
+        let what = if pushed { "subscriptions" } else { "iterators" };
+        words.push(format!("{} {what} renewed", consumer.renewed));
     }
     words.extend(
         consumer

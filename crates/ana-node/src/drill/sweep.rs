@@ -27,7 +27,7 @@ pub async fn sweep(cluster: &Cluster) -> Vec<String> {
         };
         if let Some(verb) = back {
             let name = NodeId(node.id).to_string();
-            told.push(match cluster.order("node", &name, verb).await {
+            told.push(match cluster.order(&name, verb, &json!({})).await {
                 Ok(_) => format!("node {name}: {verb}"),
                 Err(error) => format!("node {name}: {verb}: {error}"),
             });

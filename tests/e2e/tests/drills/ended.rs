@@ -120,15 +120,19 @@ async fn what_a_dead_runner_left_ends_by_itself() -> Result<()> {
     .await?;
     running.kill()?;
     running.wait()?;
-    // Nobody does anything: leases end. The supervisor has none: what was killed stays down until somebody starts it.
+    // Nobody does anything: leases end, those of the nodes and those of the supervisor.
+    until("all nodes are up again", Duration::from_secs(30), || {
+        Ok(cluster
+            .status()?
+            .nodes
+            .iter()
+            .all(|node| node.state == "up"))
+    })
+    .await?;
     until("no fault is on", Duration::from_secs(30), || {
         Ok(faults(&cluster)?.is_empty())
     })
     .await?;
-    let nodes = cluster.status()?.nodes;
-    let down = nodes.iter().find(|node| node.state == "down");
-    let down = down.context("the killed node is down")?.id.to_string();
-    cluster.ana_ok(&["node", "start", &down])?;
     all_is_given_back(&mut cluster).await?;
     let gone = cluster.ana(&["drill", "watch"])?;
     let said = String::from_utf8_lossy(&gone.stderr);

@@ -295,3 +295,44 @@ fn one_node_is_wiped_at_a_time_and_only_while_the_others_are_whole() {
             .expect("the end is no failure");
     });
 }
+
+#[test]
+fn a_node_held_down_is_started_when_nobody_holds_it_any_more() {
+    run(async {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let (supervisor, handle) = supervisor(&dir, OBEDIENT);
+        let (end, ended) = oneshot::channel::<()>();
+        let life = runtime::spawn(supervisor.run(async {
+            drop(ended.await);
+        }));
+        wait_for(|| handle.nodes().iter().all(|node| node.pid.is_some())).await;
+        let first = pid_of(&handle, 2).expect("it runs");
+        let down = |ms| Verb::Down {
+            lease: Duration::from_millis(ms),
+        };
+        let begun = time::now();
+        handle.order(down(300), vec![2]).await.expect("held down");
+        assert!(!lives(first) && pid_of(&handle, 2).is_none());
+        // Asked again, the lease begins anew.
+        time::sleep(Duration::from_millis(200)).await;
+        handle.order(down(300), vec![2]).await.expect("held longer");
+        wait_for(|| pid_of(&handle, 2).is_some()).await;
+        assert!(begun.elapsed() >= Duration::from_millis(500), "too early");
+
+        // A person's word counts more than a lease: started it stays up, killed it stays down.
+        handle
+            .order(down(200), vec![2, 3])
+            .await
+            .expect("held down");
+        handle.order(Verb::Start, vec![2]).await.expect("started");
+        let second = pid_of(&handle, 2).expect("it runs");
+        handle.order(Verb::Kill, vec![3]).await.expect("killed");
+        time::sleep(Duration::from_millis(600)).await;
+        assert_eq!(pid_of(&handle, 2), Some(second), "it was not started twice");
+        assert_eq!(state_of(&handle, 3), Some(NodeState::Down));
+        drop(end);
+        life.await
+            .expect("no panic")
+            .expect("the end is no failure");
+    });
+}

@@ -38,10 +38,9 @@ impl Hand {
             }
             let one = BTreeSet::from([*node]);
             self.hold(&one);
-            let stopped = self.order_all(&one, "stop").await;
-            let free = self.let_go(&one);
-            let started = self.order_all(&free, "start").await;
-            if stopped == 0 || started == 0 {
+            let restarted = self.order_all(&one, "restart").await;
+            self.let_go(&one);
+            if restarted == 0 {
                 return;
             }
             if !self.well_again(seen).await {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ana_check::Sequence;
-use ana_check::history::{ChainId, Start};
+use ana_check::history::{ChainId, Start, Way};
 use ana_drill::quantity::Span;
 use ana_env::time;
 use futures::StreamExt;
@@ -28,6 +28,8 @@ use crate::reading::lineage::Lineage;
 const PAUSE_EACH: Duration = Duration::from_millis(250);
 /// The pause after a refusal.
 const PAUSE_REFUSED: Duration = Duration::from_millis(200);
+/// How often the first iterator of a shard is asked for.
+const OPEN_TRIES: u32 = 10;
 /// Records asked for at once.
 const PAGE_RECORDS: u32 = 10_000;
 /// Empty answers at the tip that make it believed.
@@ -64,7 +66,10 @@ struct ShardReader {
 }
 
 /// A shard that was read out, and its children.
-type Ended = (String, Vec<ChildShard>);
+pub(super) type Ended = (String, Vec<ChildShard>);
+
+/// A shard being read; nothing when it was not read out.
+pub(super) type Reading = BoxFuture<'static, Option<Ended>>;
 
 impl Consumer {
     /// Opens the shards that take writes now, at their newest record. Consumer `number` of so many.
@@ -90,7 +95,7 @@ impl Consumer {
         for shard in shared.client.list_shards(stream, filter).await? {
             lineage.add(shard.shard_id.clone(), Vec::new());
             let mut reader = ShardReader::new(&shared, number, &shard.shard_id, StartAt::Latest);
-            reader.open().await?;
+            reader.open_patiently().await?;
             first.push(reader);
         }
         // They are begun; only their children will be ready later.
@@ -105,32 +110,49 @@ impl Consumer {
 
     /// Reads until told to stop, or, when told to finish, up to the newest record.
     pub(super) async fn run(mut self, going: watch::Receiver<Going>) {
-        let mut readers: FuturesUnordered<BoxFuture<'static, Option<Ended>>> =
-            FuturesUnordered::new();
-        for reader in std::mem::take(&mut self.first) {
-            readers.push(Box::pin(reader.run(going.clone())));
+        let first = std::mem::take(&mut self.first);
+        let first = first
+            .into_iter()
+            .map(|reader| read(reader, &going))
+            .collect();
+        follow(self.lineage, first, |shard| {
+            let reader = ShardReader::new(&self.shared, self.number, shard, StartAt::Horizon);
+            read(reader, &going)
+        })
+        .await;
+    }
+}
+
+fn read(reader: ShardReader, going: &watch::Receiver<Going>) -> Reading {
+    Box::pin(reader.run(going.clone()))
+}
+
+/// Reads the first shards, and their children when all their parents have been read out.
+pub(super) async fn follow(
+    mut lineage: Lineage,
+    first: Vec<Reading>,
+    mut begin: impl FnMut(&str) -> Reading,
+) {
+    let mut readings: FuturesUnordered<Reading> = first.into_iter().collect();
+    while let Some(ended) = readings.next().await {
+        let Some((shard, children)) = ended else {
+            continue;
+        };
+        lineage.finish(&shard);
+        for child in children {
+            lineage.add(child.shard_id, child.parent_shards);
         }
-        while let Some(ended) = readers.next().await {
-            let Some((shard, children)) = ended else {
-                continue;
-            };
-            self.lineage.finish(&shard);
-            for child in children {
-                self.lineage.add(child.shard_id, child.parent_shards);
-            }
-            for shard in self.lineage.take_ready() {
-                let reader = ShardReader::new(&self.shared, self.number, &shard, StartAt::Horizon);
-                readers.push(Box::pin(reader.run(going.clone())));
-            }
+        for shard in lineage.take_ready() {
+            readings.push(begin(&shard));
         }
     }
 }
 
 impl ShardReader {
     fn new(shared: &Shared, consumer: usize, shard: &str, position: StartAt) -> ShardReader {
-        let chain = shared
-            .book
-            .begin_reading(consumer, shard, start_of(&position));
+        shared.book.begin_reading(consumer, shard);
+        let start = start_of(&position);
+        let chain = shared.book.new_chain((consumer, shard), start, Way::Polled);
         ShardReader {
             shared: shared.clone(),
             consumer,
@@ -142,6 +164,19 @@ impl ShardReader {
         }
     }
 
+    /// The same as `open`, again where it is refused.
+    async fn open_patiently(&mut self) -> Result<(), ClientError> {
+        let mut tries = 1;
+        while let Err(error) = self.open().await {
+            if tries >= OPEN_TRIES {
+                return Err(error);
+            }
+            tries += 1;
+            time::sleep(PAUSE_REFUSED).await;
+        }
+        Ok(())
+    }
+
     /// Gets an iterator at its place.
     async fn open(&mut self) -> Result<(), ClientError> {
         let client = &self.shared.client;
@@ -151,10 +186,8 @@ impl ShardReader {
         if !self.has_read && self.iterator.is_some() {
             // It had an iterator, and no record by it: the new one begins a chain of its own.
             let start = start_of(&self.position);
-            self.chain = self
-                .shared
-                .book
-                .new_chain(self.consumer, &self.shard, start);
+            let place = (self.consumer, self.shard.as_str());
+            self.chain = self.shared.book.new_chain(place, start, Way::Polled);
         }
         self.position.hold_latest(before);
         self.iterator = Some(iterator);
@@ -219,6 +252,8 @@ impl ShardReader {
             asked,
             records: &records,
             behind_ms: millis_behind_latest,
+            pushed: false,
+            continuation: None,
             is_end: next_shard_iterator.is_none(),
             pause: Span::from_micros(u64::try_from(self.shared.pause.as_micros()).unwrap_or(0)),
         });
@@ -244,7 +279,7 @@ impl ShardReader {
     }
 }
 
-fn start_of(position: &StartAt) -> Start {
+pub(super) fn start_of(position: &StartAt) -> Start {
     match position {
         StartAt::Horizon => Start::TrimHorizon,
         StartAt::Latest => Start::Latest,
@@ -254,7 +289,7 @@ fn start_of(position: &StartAt) -> Start {
     }
 }
 
-async fn bounded<T>(
+pub(super) async fn bounded<T>(
     operation: &'static str,
     asked: impl Future<Output = Result<T, ClientError>>,
 ) -> Result<T, ClientError> {

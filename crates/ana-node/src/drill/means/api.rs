@@ -7,26 +7,18 @@ use ana_drill::quantity::{Percent, Span};
 use ana_drill::{Pick, Target};
 use serde_json::{Map, Value, json};
 
-use super::{Leased, Means, Needs, Stage, Unable, ms, not_offered, staged, whole, whole_percent};
+use super::{Leased, Means, Needs, Unable, ms, not_offered, once, whole, whole_percent};
 
-/// How long something that is done once is held, so that every session that is there meets it.
-const ONCE: Span = Span::from_millis(500);
-
-fn kind(action: ApiAction) -> Result<&'static str, Unable> {
-    Ok(match action {
+fn kind(action: ApiAction) -> &'static str {
+    match action {
         ApiAction::Throttle { .. } => "api.throttle",
         ApiAction::Error { .. } => "api.error",
         ApiAction::Latency { .. } => "api.latency",
         ApiAction::ExpiredIterator { .. } => "api.expired_iterator",
         ApiAction::PartialPuts { .. } => "api.partial_put",
         ApiAction::DropSubscriptions => "api.drop_subscription",
-        ApiAction::StaleDescribe { .. } => {
-            return Err(not_offered(
-                "api.stale_describe",
-                "nodes do not keep what they answered before",
-            ));
-        }
-    })
+        ApiAction::StaleDescribe { .. } => "api.stale_describe",
+    }
 }
 
 pub(super) fn needs(action: ApiAction, on: &Target) -> Result<Needs, Unable> {
@@ -44,7 +36,7 @@ pub(super) fn needs(action: ApiAction, on: &Target) -> Result<Needs, Unable> {
             ));
         }
     }
-    let kind = kind(action)?;
+    let kind = kind(action);
     body(action)?;
     Ok(Needs::kind(kind))
 }
@@ -56,9 +48,9 @@ pub(super) fn means(action: ApiAction, lasts: Span, pick: &Pick) -> Result<Means
         ..
     } = pick
     else {
-        return Ok(staged(Vec::new()));
+        return Ok(once(Vec::new()));
     };
-    let kind = kind(action)?;
+    let kind = kind(action);
     let operations: BTreeSet<Option<&str>> = if operations.is_empty() {
         BTreeSet::from([None])
     } else {
@@ -81,11 +73,7 @@ pub(super) fn means(action: ApiAction, lasts: Span, pick: &Pick) -> Result<Means
         }
     }
     if action == ApiAction::DropSubscriptions {
-        return Ok(staged(vec![Stage {
-            from: Span::ZERO,
-            until: ONCE,
-            faults,
-        }]));
+        return Ok(once(faults));
     }
     Ok(whole(lasts, faults))
 }

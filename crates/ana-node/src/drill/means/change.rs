@@ -15,7 +15,7 @@ const MOVE: &str = "change.move_leader";
 pub(super) fn needs(action: &ChangeAction) -> Result<Needs, Unable> {
     match action {
         ChangeAction::Reshard(_) | ChangeAction::MoveLeader { .. } => Ok(Needs::default()),
-        ChangeAction::RollingRestart { .. } => Ok(Needs::verbs(["stop", "start"])),
+        ChangeAction::RollingRestart { .. } => Ok(Needs::verbs(["restart"])),
         ChangeAction::AddNode => Err(fixed("change.add_node")),
         ChangeAction::RemoveNode => Err(fixed("change.remove_node")),
     }

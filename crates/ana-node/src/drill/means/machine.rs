@@ -2,14 +2,18 @@
 
 use ana_drill::Pick;
 use ana_drill::action::{Action, ClockAction, DiskAction};
+use ana_drill::chance::Chance;
 use ana_drill::quantity::Span;
 use serde_json::{Value, json};
 
-use super::{Leased, Means, Needs, Process, Unable, ms, not_offered, whole, whole_percent};
+use super::{
+    FLIP_BIT, Leased, Means, Needs, Process, TEAR_TAIL, Unable, ms, not_offered, whole,
+    whole_percent,
+};
 
 pub(super) fn disk_needs(action: DiskAction) -> Result<Needs, Unable> {
     Ok(match action {
-        DiskAction::PowerCut => Needs::verbs(["kill", "start"]),
+        DiskAction::PowerCut => Needs::verbs(["down", "start"]),
         DiskAction::FsyncError { .. } => {
             let mut needs = Needs::kind("disk.fsync_error");
             needs.join(Needs::verbs(["start"]));
@@ -24,10 +28,8 @@ pub(super) fn disk_needs(action: DiskAction) -> Result<Needs, Unable> {
             body(action)?;
             Needs::kind("disk.full")
         }
-        DiskAction::BitFlip { .. } | DiskAction::TornTail { .. } => {
-            body(action)?;
-            Needs::default()
-        }
+        DiskAction::BitFlip { .. } => Needs::verbs([FLIP_BIT]),
+        DiskAction::TornTail { .. } => Needs::verbs([TEAR_TAIL]),
     })
 }
 
@@ -38,13 +40,22 @@ pub(super) fn clock_needs(action: ClockAction) -> Needs {
     })
 }
 
-pub(super) fn disk(action: DiskAction, lasts: Span, pick: &Pick) -> Result<Means, Unable> {
-    if action == DiskAction::PowerCut {
+pub(super) fn disk(
+    action: DiskAction,
+    lasts: Span,
+    pick: &Pick,
+    chance: &mut Chance,
+) -> Result<Means, Unable> {
+    if let Some((verb, body)) = damage(action, chance) {
         return Ok(Means::Process(Process {
             nodes: pick.nodes(),
-            verbs: vec!["kill"],
-            back: Some("start"),
+            verb,
+            body,
+            back: None,
         }));
+    }
+    if action == DiskAction::PowerCut {
+        return Ok(Process::down(pick.nodes()));
     }
     let mut means = whole(lasts, on_each(pick, &body(action)?));
     if let (DiskAction::FsyncError { .. }, Means::Leases(leases)) = (action, &mut means) {
@@ -90,17 +101,29 @@ fn body(action: DiskAction) -> Result<Value, Unable> {
         DiskAction::FsyncError { percent } => {
             json!({ "kind": "disk.fsync_error", "percent": whole_percent(percent)? })
         }
-        DiskAction::BitFlip { .. } | DiskAction::TornTail { .. } => {
-            return Err(not_offered(action_name(action), NO_FILES));
+        // Carried out by the supervisor.
+        DiskAction::PowerCut | DiskAction::BitFlip { .. } | DiskAction::TornTail { .. } => {
+            Value::Null
         }
-        DiskAction::PowerCut => Value::Null,
     })
 }
 
-const NO_FILES: &str = "nobody may touch the files of a node";
-
-fn action_name(action: DiskAction) -> &'static str {
-    Action::Disk(action).spec().name
+/// Damage to a node's files while it is down: killed, damaged, started, in one order. The seed says where.
+fn damage(action: DiskAction, chance: &mut Chance) -> Option<(&'static str, Value)> {
+    // JSON of other languages has no more than 53 bits for it.
+    let seed = chance.draw() >> 11;
+    match action {
+        DiskAction::BitFlip { .. } => {
+            let parameters = Action::Disk(action).parameters();
+            let file = parameters.into_iter().find(|(key, _)| *key == "file");
+            let file = file.map_or(String::new(), |(_, file)| file);
+            Some((FLIP_BIT, json!({ "file": file, "seed": seed })))
+        }
+        DiskAction::TornTail { bytes } => {
+            Some((TEAR_TAIL, json!({ "bytes": bytes.0, "seed": seed })))
+        }
+        _ => None,
+    }
 }
 
 fn on_each(pick: &Pick, body: &Value) -> Vec<Leased> {

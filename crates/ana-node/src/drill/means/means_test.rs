@@ -116,6 +116,10 @@ fn cases_of_requests() -> Vec<Case> {
             "do = \"api.drop_subscriptions\"\non = \"stream orders\"",
             everywhere(1, "api.drop_subscription"),
         ),
+        (
+            "do = \"api.stale_describe\"\non = \"stream orders\"\nage = \"30s\"\nfor = \"5s\"",
+            everywhere(1, "api.stale_describe"),
+        ),
     ]
 }
 
@@ -174,6 +178,20 @@ fn what_nodes_are_asked_they_take() {
         needed(lines).unwrap_or_else(|error| panic!("{lines}: {error}"));
         let means = carried_out(lines).unwrap_or_else(|error| panic!("{lines}: {error}"));
         assert_eq!(read_by_nodes(&means), expected, "{lines}");
+    }
+}
+
+#[test]
+fn what_is_done_once_is_on_for_a_moment() {
+    for lines in [
+        "do = \"link.reset\"\non = \"link node 1 <-> node 2\"",
+        "do = \"api.drop_subscriptions\"\non = \"stream orders\"",
+    ] {
+        let Ok(Means::Leases(Leases { stages, .. })) = carried_out(lines) else {
+            panic!("{lines}");
+        };
+        assert!(stages[0].from < stages[0].until, "{lines}");
+        assert!(!stages[0].faults.is_empty(), "{lines}");
     }
 }
 
@@ -260,48 +278,77 @@ fn a_swizzle_has_two_orders_of_the_seed_and_ends_in_time() {
 fn processes_are_the_supervisors() {
     let cases = [
         (
-            "do = \"node.kill\"\non = \"node 1\"\nfor = \"5s\"",
-            vec!["kill"],
+            "node.kill\"\non = \"node 1\"\nfor = \"5s\"",
+            "down",
             Some("start"),
             1,
         ),
         (
-            "do = \"node.pause\"\non = \"node 1\"\nfor = \"5s\"",
-            vec!["pause"],
+            "node.pause\"\non = \"node 1\"\nfor = \"5s\"",
+            "pause",
             Some("resume"),
             1,
         ),
+        ("node.restart\"\non = \"node 1\"", "restart", None, 1),
+        ("node.wipe_disk\"\non = \"node 1\"", "wipe", None, 1),
         (
-            "do = \"node.restart\"\non = \"node 1\"",
-            vec!["stop", "start"],
-            None,
-            1,
-        ),
-        (
-            "do = \"node.wipe_disk\"\non = \"node 1\"",
-            vec!["kill", "wipe", "start"],
-            None,
-            1,
-        ),
-        (
-            "do = \"zone.down\"\non = \"zone b\"\nfor = \"5s\"",
-            vec!["kill"],
+            "zone.down\"\non = \"zone b\"\nfor = \"5s\"",
+            "down",
             Some("start"),
             2,
         ),
-        (
-            "do = \"disk.power_cut\"\non = \"all zones\"\nfor = \"5s\"",
-            vec!["kill"],
-            Some("start"),
-            6,
-        ),
     ];
-    for (lines, verbs, back, nodes) in cases {
-        let Ok(Means::Process(process)) = carried_out(lines) else {
+    for (lines, verb, back, nodes) in cases {
+        let lines = format!("do = \"{lines}");
+        let Ok(Means::Process(process)) = carried_out(&lines) else {
             panic!("{lines}");
         };
-        assert_eq!((process.verbs, process.back), (verbs, back), "{lines}");
+        assert_eq!((process.verb, process.back), (verb, back), "{lines}");
         assert_eq!(process.nodes.len(), nodes, "{lines}");
+        assert!(
+            needed(&lines).expect("needs").verbs.contains(verb),
+            "{lines}"
+        );
+    }
+}
+
+#[test]
+fn damage_is_drawn_by_the_seed_and_done_once() {
+    let cases = [
+        (
+            "disk.bit_flip\"\non = \"node 1\"\nfile = \"vote\"",
+            FLIP_BIT,
+            "file",
+            json!("vote"),
+        ),
+        (
+            "disk.torn_tail\"\non = \"node 1\"\nbytes = \"512B\"",
+            TEAR_TAIL,
+            "bytes",
+            json!(512),
+        ),
+    ];
+    for (lines, verb, key, value) in cases {
+        let lines = format!("do = \"{lines}");
+        let Ok(Means::Process(process)) = carried_out(&lines) else {
+            panic!("{lines}");
+        };
+        assert_eq!((process.verb, process.back), (verb, None), "{lines}");
+        assert_eq!(process.body[key], value, "{lines}");
+        assert!(
+            process.body["seed"].as_u64().is_some(),
+            "{:?}",
+            process.body
+        );
+        assert_eq!(
+            carried_out(&lines),
+            Ok(Means::Process(process)),
+            "the seed decides"
+        );
+        assert!(
+            needed(&lines).expect("needs").verbs.contains(verb),
+            "{lines}"
+        );
     }
 }
 

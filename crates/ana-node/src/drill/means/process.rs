@@ -3,27 +3,30 @@
 use ana_drill::Pick;
 use ana_drill::action::ProcessAction;
 
+use serde_json::json;
+
 use super::{Means, Needs, Process};
 
 pub(super) fn needs(action: ProcessAction) -> Needs {
     match action {
-        ProcessAction::Kill => Needs::verbs(["kill", "start"]),
+        ProcessAction::Kill => Needs::verbs(["down", "start"]),
         ProcessAction::Pause => Needs::verbs(["pause", "resume"]),
-        ProcessAction::Restart => Needs::verbs(["stop", "start"]),
-        ProcessAction::WipeDisk => Needs::verbs(["kill", "wipe", "start"]),
+        ProcessAction::Restart => Needs::verbs(["restart"]),
+        ProcessAction::WipeDisk => Needs::verbs(["wipe"]),
     }
 }
 
 pub(super) fn means(action: ProcessAction, pick: &Pick) -> Means {
-    let (verbs, back) = match action {
-        ProcessAction::Kill => (vec!["kill"], Some("start")),
-        ProcessAction::Pause => (vec!["pause"], Some("resume")),
-        ProcessAction::Restart => (vec!["stop", "start"], None),
-        ProcessAction::WipeDisk => (vec!["kill", "wipe", "start"], None),
+    let (verb, back) = match action {
+        ProcessAction::Kill => return Process::down(pick.nodes()),
+        ProcessAction::Pause => ("pause", Some("resume")),
+        ProcessAction::Restart => ("restart", None),
+        ProcessAction::WipeDisk => ("wipe", None),
     };
     Means::Process(Process {
         nodes: pick.nodes(),
-        verbs,
+        verb,
+        body: json!({}),
         back,
     })
 }

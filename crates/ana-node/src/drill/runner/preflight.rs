@@ -22,7 +22,7 @@ use super::{Order, Ready, Refusal, store_of};
 use crate::admin::document::{Health, NodeEntry};
 use crate::drill::cluster::Cluster;
 use crate::drill::load;
-use crate::drill::means::{Needs, needs};
+use crate::drill::means::{self, Needs, needs};
 use crate::drill::rename;
 use crate::drill::snapshot::{Census, Snapshot};
 use crate::faults::admin::PATH;
@@ -224,7 +224,13 @@ async fn offered(cluster: &Cluster, seen: &Snapshot, needs: &Needs) -> Result<()
     }
     for verb in &needs.verbs {
         // Orders are told apart before nodes are: one for nobody tells whether it is known.
-        let refused = cluster.order("node", NOBODY, verb).await.err();
+        let body = match *verb {
+            "down" | "pause" => json!({ "lease_ms": 1 }),
+            means::FLIP_BIT => json!({ "file": "log", "seed": 0 }),
+            means::TEAR_TAIL => json!({ "bytes": 1, "seed": 0 }),
+            _ => json!({}),
+        };
+        let refused = cluster.order(NOBODY, verb, &body).await.err();
         let known = refused.is_some_and(|error| error.what.contains(NOBODY));
         if !known {
             return Err(Refusal::new(
