@@ -1,0 +1,76 @@
+//! Searches a model to its end and says what was found.
+
+use stateright::{Checker, HasDiscoveries, Model};
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::hash::Hash;
+
+/// Threads of a search: what a small machine has.
+const THREADS: usize = 2;
+
+/// What a search came to.
+#[derive(Debug)]
+pub struct Explored {
+    /// Different states.
+    pub states: usize,
+    /// States that were reached, each as often as it was.
+    pub steps: usize,
+    /// Steps to the state that is furthest away.
+    pub depth: usize,
+    /// Each property that does not hold, with the shortest way there.
+    pub broken: Vec<(&'static str, String)>,
+}
+
+impl Explored {
+    /// Whether one of the properties was found broken.
+    #[must_use]
+    pub fn has_broken(&self, property: &str) -> bool {
+        self.broken.iter().any(|(name, _)| *name == property)
+    }
+}
+
+/// Searches every state.
+#[must_use]
+pub fn all<M>(model: M) -> Explored
+where
+    M: Model + Send + Sync + 'static,
+    M::State: Clone + Debug + Hash + Send + Sync + PartialEq,
+    M::Action: Clone + Debug + PartialEq,
+{
+    run(model, HasDiscoveries::AnyFailures)
+}
+
+/// Searches until one property is found broken, or every state was seen.
+#[must_use]
+pub fn until_broken<M>(model: M, property: &'static str) -> Explored
+where
+    M: Model + Send + Sync + 'static,
+    M::State: Clone + Debug + Hash + Send + Sync + PartialEq,
+    M::Action: Clone + Debug + PartialEq,
+{
+    run(model, HasDiscoveries::AllOf(BTreeSet::from([property])))
+}
+
+fn run<M>(model: M, end: HasDiscoveries) -> Explored
+where
+    M: Model + Send + Sync + 'static,
+    M::State: Clone + Debug + Hash + Send + Sync + PartialEq,
+    M::Action: Clone + Debug + PartialEq,
+{
+    let names: Vec<&'static str> = model.properties().iter().map(|it| it.name).collect();
+    let checker = model.checker().threads(THREADS).finish_when(end).spawn_bfs().join();
+    let broken = names
+        .into_iter()
+        .filter_map(|name| {
+            let path = checker.discovery(name)?;
+            let steps = path.into_actions().into_iter().map(|it| format!("  {it:?}\n"));
+            Some((name, steps.collect()))
+        })
+        .collect();
+    Explored {
+        states: checker.unique_state_count(),
+        steps: checker.state_count(),
+        depth: checker.max_depth(),
+        broken,
+    }
+}
