@@ -64,6 +64,8 @@ pub enum Broken {
     AckUnheard,
     /// The end of a shard is told as soon as its group says so.
     EndByGroupAlone,
+    /// A shard that a node does not list is taken for one that has expired, though the node may only be behind.
+    EndOfUnlisted,
     /// The end of a shard is told when the metadata says that it is closed and the replica has no more.
     EndByMetadataAlone,
 }
@@ -224,9 +226,14 @@ impl Reshard {
         Step::new(Event::Order(effect.order.clone()), next)
     }
 
-    fn applies(world: &World) -> impl Iterator<Item = Step> {
-        world.seen.iter().enumerate().filter_map(|(node, seen)| {
-            let at = seen.next_towards(&world.core.meta)?;
+    /// Nodes that nobody asks are left out.
+    fn applies(&self, world: &World) -> impl Iterator<Item = Step> {
+        let is_asked = |node: usize| {
+            let mut puts = self.scope.puts.iter().map(|(node, _)| node);
+            puts.any(|it| *it == node) || self.scope.reads.0.contains(&node)
+        };
+        world.seen.iter().enumerate().filter_map(move |(node, seen)| {
+            let at = is_asked(node).then_some(seen)?.next_towards(&world.core.meta)?;
             let mut next = world.clone();
             *next.seen.get_mut(node)? = at;
             Some(Step::new(Event::Apply(node), next))
@@ -246,7 +253,7 @@ impl Model for Reshard {
         steps.extend(self.ask(world));
         let joint = self.joint(&world.core);
         steps.extend(joint.effects.iter().map(|effect| self.order(world, effect)));
-        steps.extend(Self::applies(world));
+        steps.extend(self.applies(world));
         for put in 0..world.puts.len() {
             steps.extend(self.route(world, put));
             steps.extend(self.commit(world, put));

@@ -232,7 +232,7 @@ impl Reshard {
             // A replica that has not come so far says so, and the subscription asks again.
             Source::Replica => world.replica.get(&group?).and_then(|at| found(at, shard, position)),
         }?;
-        let told = end_is_told(seen.machine(), stream, shard);
+        let told = end_is_told(seen.machine(), (stream, shard), self.scope.broken);
         let ends = match self.scope.broken {
             Broken::EndByGroupAlone => found.ended,
             Broken::EndByMetadataAlone => told == Some(true),
@@ -433,16 +433,26 @@ fn found(at: &At<ShardSet>, shard: ShardIndex, position: Position) -> Option<Fou
 }
 
 /// `get::end_is_told`.
-fn end_is_told(meta: &Metadata, stream: StreamKey, shard: ShardIndex) -> Option<bool> {
+fn end_is_told(
+    meta: &Metadata,
+    (stream, shard): (StreamKey, ShardIndex),
+    broken: Broken,
+) -> Option<bool> {
     let Some(stream) = meta.stream_by_key(stream) else {
         return Some(false);
     };
     if stream.status == StreamStatus::Deleting {
         return Some(false);
     }
+    let is_to_come = |stream: &StreamState| {
+        let mut children = stream.reshard().into_iter().flat_map(|it| &it.children);
+        shard >= stream.next_shard || children.any(|child| child.shard == shard)
+    };
     match stream.shards.get(&shard) {
         Some(info) if info.is_open() => None,
-        Some(_) | None => Some(true),
+        Some(_) => Some(true),
+        None if is_to_come(stream) && broken != Broken::EndOfUnlisted => None,
+        None => Some(true),
     }
 }
 

@@ -36,6 +36,7 @@ pub const MERGE: Scope = Scope {
 pub const SPLIT_MERGE: Scope = Scope {
     name: "split, then merge, in one group",
     asks: &[Ask::Split(0, MIDDLE), Ask::Merge(1, 2)],
+    puts: &[(0, LOW)],
     ..SCOPE
 };
 
@@ -45,6 +46,7 @@ pub const MERGES: Scope = Scope {
     before: &[Ask::Create(3)],
     asks: &[Ask::Merge(0, 1), Ask::Merge(3, 2)],
     puts: &[(0, LOW)],
+    reads: (&[2], Source::Leader),
     ..SCOPE
 };
 
@@ -69,7 +71,7 @@ pub const DELETE: Scope = Scope {
     name: "own split, deletion, creation",
     before: &[Ask::Create(1), Ask::OnDemand],
     asks: &[Ask::SplitOwn(0), Ask::Delete, Ask::Create(1)],
-    reads: (&[2], Source::Leader),
+    reads: (&[], Source::Leader),
     ..SCOPE
 };
 
@@ -87,6 +89,7 @@ pub const EXPIRY: Scope = Scope {
     name: "merge, split, expiry of parents and a group",
     before: &[Ask::Create(2)],
     asks: &[Ask::Merge(0, 1), Ask::Split(2, MIDDLE)],
+    puts: &[(0, LOW)],
     reads: (&[], Source::Leader),
     expires: true,
     ..SCOPE
