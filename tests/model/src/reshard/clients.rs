@@ -76,7 +76,7 @@ struct Found {
 }
 
 impl Reshard {
-    pub(super) fn begin(&self) -> World {
+    pub(crate) fn begin(&self) -> World {
         let mut core = super::core::Core {
             meta: setup::founded(&self.meta),
             groups: BTreeMap::new(),

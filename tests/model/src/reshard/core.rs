@@ -69,7 +69,9 @@ pub struct Effect {
 /// What can happen to a [`Core`], and what is wrong with it.
 #[derive(Debug)]
 pub struct Joint {
-    /// The orders that would change something.
+    /// Every order that a driver may have under way, and whether one would give it that looks at the newest metadata.
+    pub orders: Vec<(Order, bool)>,
+    /// Those that would change something.
     pub effects: Vec<Effect>,
     /// The rules it breaks by itself.
     pub rules: Rules,
@@ -116,13 +118,14 @@ pub(super) fn look(model: &Reshard, core: &Core) -> Joint {
         }
         orders.is_newest = false;
     }
-    let effects = orders.found;
-    let effects = effects.into_iter();
+    let orders = orders.found;
+    let effects = orders.iter().cloned();
     Joint {
         effects: effects
             .filter_map(|(order, is_due)| effect(model, core, order, is_due))
             .collect(),
         rules: judge(core),
+        orders,
     }
 }
 
