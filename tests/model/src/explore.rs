@@ -2,11 +2,11 @@
 
 use stateright::{Checker, HasDiscoveries, Model};
 use std::collections::BTreeSet;
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::hash::Hash;
 
-/// Threads of a search: what a small machine has.
-const THREADS: usize = 2;
+/// Threads of a search. Tests run beside each other already, and with one thread the depth is the same in every run.
+const THREADS: usize = 1;
 
 /// What a search came to.
 #[derive(Debug)]
@@ -19,6 +19,22 @@ pub struct Explored {
     pub depth: usize,
     /// Each property that does not hold, with the shortest way there.
     pub broken: Vec<(&'static str, String)>,
+}
+
+impl fmt::Display for Explored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            states,
+            steps,
+            depth,
+            broken,
+        } = self;
+        writeln!(f, "{states} states, {steps} steps, {depth} deep")?;
+        for (property, way) in broken {
+            writeln!(f, "not so: {property}. The shortest way there:\n{way}")?;
+        }
+        Ok(())
+    }
 }
 
 impl Explored {

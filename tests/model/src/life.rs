@@ -40,6 +40,8 @@ pub enum Broken {
     TornDelete,
     /// A stream is removed before its groups have closed every shard.
     UnsealedDelete,
+    /// Once nodes have restarted, nobody looks for replicas of deleted groups any more.
+    ForgetsAtRestart,
 }
 
 /// What a search looks at.

@@ -130,6 +130,8 @@ pub enum Broken {
     NotEvicted,
     /// It empties itself as soon as its eviction stands in the leader's log, and votes at once.
     EvictionNotCommitted,
+    /// A learner that has caught up is not made a voter.
+    NeverPromoted,
 }
 
 /// What a search looks at.

@@ -245,6 +245,7 @@ impl Life {
         let is_unwanted = match self.bounds.broken {
             Broken::DeleteUnknown => meta.group(group).is_none(),
             Broken::DeleteEarly => is_going(meta, group),
+            Broken::ForgetsAtRestart if world.restarts < self.bounds.restarts => false,
             _ => meta.deleted_groups().contains(group),
         };
         if !is_unwanted {
@@ -324,7 +325,6 @@ impl Life {
     /// Whether nodes that are left alone come to hold what the metadata wants.
     pub(super) fn settles(&self, world: &World) -> bool {
         let mut world = world.clone();
-        world.restarts = 0;
         for _ in 0..SETTLE_STEPS_MAX {
             if world.is_settled() {
                 return true;
@@ -341,7 +341,13 @@ impl Life {
     fn helpful(&self, world: &World) -> Option<Step> {
         let mut steps = Vec::new();
         self.node_steps(world, &mut steps);
-        let of_nodes = steps.into_iter().find(|it| !matches!(it.event, Event::Route(_)));
+        let helps = |it: &Step| {
+            !matches!(
+                it.event,
+                Event::Route(_) | Event::Restart(..) | Event::Torn(..)
+            )
+        };
+        let of_nodes = steps.into_iter().find(helps);
         of_nodes.or_else(|| {
             let joint = self.drivers.joint(&world.core());
             let due = joint.orders.iter().filter(|(_, is_due)| *is_due);

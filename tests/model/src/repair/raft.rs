@@ -215,7 +215,7 @@ impl Repair {
             for other in (0..NODES).filter(|it| *it != at) {
                 steps.extend(world.replicate(at, other));
                 steps.extend(Self::evict(world, at, other));
-                steps.extend(Self::readmit(world, at, other));
+                steps.extend(self.readmit(world, at, other));
             }
         }
         for at in 0..NODES {
@@ -277,7 +277,7 @@ impl Repair {
             Broken::SelfEmptied => Health::Sound,
             Broken::NotEvicted => Health::Rejoining { evicted: 0 },
             Broken::EvictionNotCommitted if leaves => Health::Sound,
-            Broken::Nothing if !config.is_member(node) && is_committed => {
+            Broken::Nothing | Broken::NeverPromoted if !config.is_member(node) && is_committed => {
                 Health::Rejoining { evicted: index }
             }
             _ => return None,
@@ -294,7 +294,7 @@ impl Repair {
     }
 
     /// `Group::readmit`: a learner first, a voter when it has caught up.
-    fn readmit(world: &World, at: usize, node: usize) -> Option<Step> {
+    fn readmit(&self, world: &World, at: usize, node: usize) -> Option<Step> {
         let is_rejoining = matches!(world.nodes.get(node)?.health, Health::Rejoining { .. });
         let (leader, confirmed) = world.leader(at).filter(|_| is_rejoining)?;
         let (_, now) = leader.members()?;
@@ -306,7 +306,8 @@ impl Repair {
         if !now.is_member(node) {
             return world.change(event, at, (target, now.learners.with(Set::of(node))));
         }
-        if *confirmed.get(node)? == 0 && now.next.is_none() {
+        let has_caught_up = *confirmed.get(node)? > 0 && self.broken != Broken::NeverPromoted;
+        if !has_caught_up && now.next.is_none() {
             return None;
         }
         world.change(event, at, (target.with(Set::of(node)), now.learners.without(node)))
