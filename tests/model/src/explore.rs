@@ -1,12 +1,16 @@
 //! Searches a model to its end and says what was found.
 
+use crate::log::digest_of;
 use stateright::{Checker, HasDiscoveries, Model};
 use std::collections::BTreeSet;
 use std::fmt::{self, Debug};
 use std::hash::Hash;
+use std::sync::{Mutex, PoisonError};
 
 /// Threads of a search. Tests run beside each other already, and with one thread the depth is the same in every run.
 const THREADS: usize = 1;
+/// Steps to a good end, for those who are left alone: far more than any model needs.
+const ALONE_STEPS_MAX: usize = 128;
 
 /// What a search came to.
 #[derive(Debug)]
@@ -65,6 +69,41 @@ where
     M::Action: Clone + Debug + PartialEq,
 {
     run(model, HasDiscoveries::AllOf(BTreeSet::from([property])))
+}
+
+/// Where states lead that are left alone, remembered: one walk serves all states on its way.
+#[derive(Debug, Default)]
+pub(crate) struct Ends {
+    /// Digests of states that come to a good end.
+    good: Mutex<BTreeSet<u64>>,
+}
+
+impl Ends {
+    /// Whether `step`, taken again and again, leads from `state` to one that is done.
+    pub(crate) fn reaches<S: Hash + Clone>(
+        &self,
+        state: &S,
+        is_done: impl Fn(&S) -> bool,
+        step: impl Fn(&S) -> Option<S>,
+    ) -> bool {
+        let good = || self.good.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut way = Vec::new();
+        let mut state = state.clone();
+        while way.len() < ALONE_STEPS_MAX {
+            let digest = digest_of(&state);
+            if good().contains(&digest) || is_done(&state) {
+                way.push(digest);
+                good().extend(way);
+                return true;
+            }
+            way.push(digest);
+            let Some(next) = step(&state) else {
+                return false;
+            };
+            state = next;
+        }
+        false
+    }
 }
 
 fn run<M>(model: M, end: HasDiscoveries) -> Explored

@@ -14,6 +14,7 @@
 
 mod steps;
 
+use crate::explore::Ends;
 use crate::log::At;
 use crate::reshard::core::{Core, Sealing};
 use crate::reshard::scopes;
@@ -233,6 +234,7 @@ pub struct Life {
     bounds: Bounds,
     /// Knows what orders there are.
     drivers: Reshard,
+    ends: Ends,
 }
 
 impl Life {
@@ -253,7 +255,11 @@ impl Life {
             broken,
             ..scopes::EARLY_DELETE
         });
-        Self { bounds, drivers }
+        Self {
+            bounds,
+            drivers,
+            ends: Ends::default(),
+        }
     }
 }
 

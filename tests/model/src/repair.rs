@@ -12,6 +12,7 @@
 
 mod raft;
 
+use crate::explore::Ends;
 use stateright::{Model, Property};
 use std::fmt;
 
@@ -135,8 +136,8 @@ pub enum Broken {
 }
 
 /// What a search looks at.
-#[derive(Debug, Clone)]
-pub struct Repair {
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
     /// Elections reach this term; the first leader has term 1.
     pub terms_max: u8,
     /// Records that are written.
@@ -145,6 +146,24 @@ pub struct Repair {
     pub damages_max: u8,
     /// How it is broken.
     pub broken: Broken,
+}
+
+/// The model.
+#[derive(Debug)]
+pub struct Repair {
+    bounds: Bounds,
+    ends: Ends,
+}
+
+impl Repair {
+    /// A model within those bounds.
+    #[must_use]
+    pub fn new(bounds: Bounds) -> Self {
+        Self {
+            bounds,
+            ends: Ends::default(),
+        }
+    }
 }
 
 /// One thing that happens.
@@ -156,8 +175,8 @@ pub enum Event {
     Replicate(usize, usize),
     /// A leader finds its log committed so far.
     Commit(usize, usize),
-    /// A node is elected by itself and those.
-    Elect(usize, Set),
+    /// A node is elected by itself and those, for this term.
+    Elect(usize, Set, u8),
     /// A log is damaged.
     Damage(usize),
     /// A leader takes the next step to remove a node.

@@ -21,6 +21,7 @@ pub mod scopes;
 use self::clients::{Put, Reader};
 use self::core::{Core, Effect, Joint};
 use self::rules::Rules;
+use crate::explore::Ends;
 use crate::log::{At, Machines};
 use crate::setup::{self, Ask, NODES};
 use ana_state::{Metadata, ShardSet};
@@ -162,6 +163,7 @@ pub struct Reshard {
     pub(crate) shards: Machines<ShardSet>,
     joints: Mutex<BTreeMap<u64, Arc<Joint>>>,
     alone: Mutex<BTreeMap<u64, Option<Core>>>,
+    ends: Ends,
 }
 
 impl Reshard {
@@ -175,6 +177,7 @@ impl Reshard {
             scope,
             joints: Mutex::default(),
             alone: Mutex::default(),
+            ends: Ends::default(),
         }
     }
 

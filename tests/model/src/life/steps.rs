@@ -1,7 +1,7 @@
 //! What can happen to groups and nodes.
 
 use super::{Broken, Event, Life, Node, Pair, Put, Rule, Step, World};
-use crate::log::{At, GroupEntry, GroupOutcome, Machine};
+use crate::log::{At, GroupEntry, GroupOutcome};
 use crate::reshard::core::{Core, Order, Sealing};
 use crate::setup::{self, BEGIN_MS, HIGH, NODES};
 use ana_state::shard::AppendHeader;
@@ -14,9 +14,6 @@ use std::collections::BTreeSet;
 const PAIRS: [Pair; 3] = [[0, 1], [0, 2], [1, 2]];
 /// Entries of the metadata that every node has for certain: the founding of the cluster.
 const CERTAIN: u64 = 1;
-/// Steps in which nodes that are left alone settle: far more than there are replicas and entries.
-const SETTLE_STEPS_MAX: usize = 128;
-
 impl Life {
     pub(super) fn begin(&self) -> World {
         let begun = self.drivers.begin();
@@ -324,17 +321,9 @@ impl Life {
 
     /// Whether nodes that are left alone come to hold what the metadata wants.
     pub(super) fn settles(&self, world: &World) -> bool {
-        let mut world = world.clone();
-        for _ in 0..SETTLE_STEPS_MAX {
-            if world.is_settled() {
-                return true;
-            }
-            let Some(step) = self.helpful(&world) else {
-                return false;
-            };
-            world = step.next;
-        }
-        false
+        self.ends.reaches(world, World::is_settled, |world| {
+            self.helpful(world).map(|step| step.next)
+        })
     }
 
     /// A step towards rest: nodes do what they have to, then a driver does.

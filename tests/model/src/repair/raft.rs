@@ -3,9 +3,6 @@
 use super::{Broken, Config, Entry, Event, Health, Kind, NODES, Node, Repair, Set, Step, World};
 use std::array;
 
-/// Steps in which a replica that is left alone returns: more than there are.
-const RETURN_STEPS_MAX: usize = 64;
-
 impl Node {
     /// Whether it takes entries from a leader.
     fn runs(&self) -> bool {
@@ -133,10 +130,9 @@ impl World {
         Some(step)
     }
 
-    fn elect(&self, at: usize, others: Set) -> Option<Step> {
+    fn elect(&self, at: usize, others: Set, term: u8) -> Option<Step> {
         let candidate = self.nodes.get(at).filter(|it| it.may_vote())?;
         let (_, config) = candidate.members().filter(|(_, config)| config.is_voter(at))?;
-        let term = candidate.term + 1;
         let grants = |it: usize| {
             let voter = self.nodes.get(it);
             voter.is_some_and(|it| it.may_vote() && it.term < term && !candidate.is_behind(it))
@@ -156,7 +152,7 @@ impl World {
         leader.term = term;
         leader.confirmed = Some([0; NODES]);
         leader.append(at, Kind::Blank);
-        let event = Event::Elect(at, others);
+        let event = Event::Elect(at, others, term);
         Some(Step { event, next })
     }
 
@@ -219,13 +215,7 @@ impl Repair {
             }
         }
         for at in 0..NODES {
-            let may_stand = world.nodes.get(at).is_some_and(|it| it.term < self.terms_max);
-            let others: Vec<usize> = (0..NODES).filter(|it| *it != at).collect();
-            if let ([a, b], true) = (others.as_slice(), may_stand || !is_bounded) {
-                let (a, b) = (Set::of(*a), Set::of(*b));
-                let sets = [Set::default(), a, b, a.with(b)];
-                steps.extend(sets.iter().filter_map(|set| world.elect(at, *set)));
-            }
+            self.elections(world, at, is_bounded, steps);
         }
         if is_bounded {
             for at in 0..NODES {
@@ -236,8 +226,27 @@ impl Repair {
         steps.retain(|step| step.next != *world);
     }
 
+    /// A candidate stands for any term that is new to it: it may have stood before and not been heard.
+    fn elections(&self, world: &World, at: usize, is_bounded: bool, steps: &mut Vec<Step>) {
+        let newest = world.nodes.iter().map(|it| it.term).max().unwrap_or(0);
+        let own = world.nodes.get(at).map_or(0, |it| it.term);
+        let terms = if is_bounded {
+            own + 1..=self.bounds.terms_max
+        } else {
+            newest + 1..=newest + 1
+        };
+        let mut others = (0..NODES).filter(|it| *it != at).map(Set::of);
+        let (Some(a), Some(b)) = (others.next(), others.next()) else {
+            return;
+        };
+        for term in terms {
+            let sets = [Set::default(), a, b, a.with(b)];
+            steps.extend(sets.iter().filter_map(|set| world.elect(at, *set, term)));
+        }
+    }
+
     fn write(&self, world: &World, at: usize) -> Option<Step> {
-        world.leader(at).filter(|_| world.data < self.data_max)?;
+        world.leader(at).filter(|_| world.data < self.bounds.data_max)?;
         let mut step = world.with(Event::Write(at), at, |it| it.append(at, Kind::Data))?;
         step.next.data += 1;
         Some(step)
@@ -245,7 +254,7 @@ impl Repair {
 
     fn damage(&self, world: &World, at: usize) -> Option<Step> {
         let is_sound = world.nodes.get(at)?.health == Health::Sound;
-        if !is_sound || world.damages >= self.damages_max {
+        if !is_sound || world.damages >= self.bounds.damages_max {
             return None;
         }
         let mut step = world.with(Event::Damage(at), at, |it| {
@@ -273,7 +282,7 @@ impl Repair {
         let (index, config) = leader.members()?;
         let is_committed = index <= leader.committed;
         let leaves = !config.next.unwrap_or(config.voters).has(node) && !config.learners.has(node);
-        let health = match self.broken {
+        let health = match self.bounds.broken {
             Broken::SelfEmptied => Health::Sound,
             Broken::NotEvicted => Health::Rejoining { evicted: 0 },
             Broken::EvictionNotCommitted if leaves => Health::Sound,
@@ -306,7 +315,7 @@ impl Repair {
         if !now.is_member(node) {
             return world.change(event, at, (target, now.learners.with(Set::of(node))));
         }
-        let has_caught_up = *confirmed.get(node)? > 0 && self.broken != Broken::NeverPromoted;
+        let has_caught_up = *confirmed.get(node)? > 0 && self.bounds.broken != Broken::NeverPromoted;
         if !has_caught_up && now.next.is_none() {
             return None;
         }
@@ -334,18 +343,11 @@ impl Repair {
             // Refusing is all that is safe then.
             return true;
         }
-        let mut world = world.clone();
-        for _ in 0..RETURN_STEPS_MAX {
-            if sound(&world) == NODES {
-                return true;
-            }
+        let is_done = |world: &World| sound(world) == NODES;
+        self.ends.reaches(world, is_done, |world| {
             let mut steps = Vec::new();
-            self.steps(&world, false, &mut steps);
-            let Some(step) = steps.into_iter().next() else {
-                return false;
-            };
-            world = step.next;
-        }
-        false
+            self.steps(world, false, &mut steps);
+            steps.into_iter().next().map(|step| step.next)
+        })
     }
 }

@@ -17,9 +17,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Bytes of every record.
 const RECORD_BYTES: u32 = 10;
-/// Rounds in which clients that are left alone come to their ends: more than any scope has puts and shards.
-const ROUNDS_MAX: usize = 32;
-
 /// One put.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Put {
@@ -264,28 +261,29 @@ impl Reshard {
         };
         let mut world = world.clone();
         world.core = core;
-        for _ in 0..ROUNDS_MAX {
-            world.seen = array::from_fn(|_| world.core.meta.clone());
-            if self.scope.reads.1 == Source::Replica {
-                world.replica.clone_from(&world.core.groups);
-            }
-            if world.is_settled() {
-                return true;
-            }
+        world.keep_up(self.scope.reads.1);
+        self.ends.reaches(&world, World::is_settled, |world| {
             let mut puts = 0..world.puts.len();
             let step = puts
-                .find_map(|put| self.commit(&world, put).or_else(|| self.route(&world, put)))
-                .or_else(|| self.reads(&world).into_iter().next());
-            let Some(step) = step else {
-                return false;
-            };
-            world = step.next;
-        }
-        false
+                .find_map(|put| self.commit(world, put).or_else(|| self.route(world, put)))
+                .or_else(|| self.reads(world).into_iter().next());
+            step.map(|mut step| {
+                step.next.keep_up(self.scope.reads.1);
+                step.next
+            })
+        })
     }
 }
 
 impl World {
+    /// Every node applies everything.
+    fn keep_up(&mut self, source: Source) {
+        self.seen = array::from_fn(|_| self.core.meta.clone());
+        if source == Source::Replica {
+            self.replica.clone_from(&self.core.groups);
+        }
+    }
+
     /// The reader is given records.
     fn give(&mut self, shard: ShardIndex, found: &Found) {
         let Some(reader) = &mut self.reader else {
