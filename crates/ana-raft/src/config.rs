@@ -40,6 +40,8 @@ const CORE_QUEUE_MAX: u64 = 1024;
 const NOTICE_QUEUE_MAX: u64 = 8192;
 /// Work that may wait for the state machine.
 const MACHINE_QUEUE_MAX: u64 = 256;
+/// How much of the time in which no other leader can be elected a leader reads by itself, percent.
+const READ_LEASE_PERCENT: u64 = 90;
 /// Time to send one snapshot and have it installed, milliseconds.
 const SNAPSHOT_MS: u64 = 10_000;
 /// Disk use, in thousandths, at which the log itself gives up. Above what a leader or a follower
@@ -59,7 +61,7 @@ pub struct RaftNodeConfig {
     pub heartbeat_ms: u64,
     /// A follower waits at least this long for its leader, milliseconds.
     pub election_min_ms: u64,
-    /// A follower waits at most this long for its leader, and a lease lasts so long; milliseconds.
+    /// A follower waits at most this long for its leader, and votes for nobody else so long after it heard of one; milliseconds.
     pub election_max_ms: u64,
     /// Every proposal, command and barrier ends after this long, milliseconds.
     pub propose_deadline_ms: u64,
@@ -125,6 +127,14 @@ impl RaftNodeConfig {
     #[must_use]
     pub fn silence(&self) -> Duration {
         Duration::from_millis(self.election_max_ms)
+    }
+
+    /// How long a leader reads by itself after a majority has confirmed it, counted from its question. Those who confirmed
+    /// it elect nobody else for the whole of `election_max_ms`, by their own clocks: what lies between is for clocks that
+    /// do not run equally fast.
+    #[must_use]
+    pub fn read_lease(&self) -> Duration {
+        Duration::from_millis(self.election_max_ms.saturating_mul(READ_LEASE_PERCENT) / 100)
     }
 
     /// The end of every proposal.

@@ -18,9 +18,9 @@ use ana_state::meta::Metadata;
 use ana_state::shard::{AppendOutcome, ShardSet};
 use ana_types::planted::{self, Bug};
 use ana_types::{GroupId, NodeId};
-use openraft::ReadPolicy;
 use openraft::async_runtime::WatchReceiver as _;
 use openraft::errors::{InitializeError, LinearizableReadError, RaftError};
+use openraft::{LinearizerOption, ReadPolicy};
 use tokio::sync::watch;
 
 use crate::batcher::{Batcher, SubBatch};
@@ -272,10 +272,9 @@ impl Group {
             why: UnknownWhy::TimedOut,
         };
         let barrier = async {
-            let lease = running
-                .raft
-                .get_read_linearizer(ReadPolicy::LeaseRead)
-                .await;
+            let lease = self.inner.config.read_lease();
+            let by_lease = LinearizerOption::new(Some(lease), false).with_wait_timeout(Duration::ZERO);
+            let lease = running.raft.get_read_linearizer(by_lease).await;
             let linearizer = match lease {
                 Ok(linearizer) => linearizer,
                 Err(RaftError::Fatal(_)) => return Err(ProposeError::Stopped),

@@ -9,10 +9,12 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ana_env::disk::Disk;
 use ana_env::net::Listener;
 use ana_env::runtime::Tasks;
 use ana_env::{Env, time};
@@ -34,6 +36,8 @@ use crate::types::Raft;
 
 /// How often the disk's use is looked at.
 const DISK_TICK: Duration = Duration::from_millis(1000);
+/// What a group's directory is called while it is removed: its number, and this.
+const DELETED_SUFFIX: &str = ".deleted";
 
 /// All replicas of one node. Clones share them.
 #[derive(Debug, Clone)]
@@ -81,6 +85,7 @@ impl Groups {
             let half = io::Error::other("the wipe of this node's directory is not finished");
             return Err(io(half));
         }
+        remove_leftovers(&*env.disk, &dir).await.map_err(io)?;
         let disk_use = DiskUse::default();
         measure(&env, &config, &disk_use).await.map_err(io)?;
         let parts = Parts {
@@ -207,21 +212,16 @@ impl Groups {
         self.close_owned(id).await;
         let parts = self.parts();
         let io = |source| GroupError::Io { group: id, source };
-        match parts
-            .env
-            .disk
-            .remove_dir_all(&parts.config.group_dir(id))
-            .await
-        {
+        let (disk, groups_dir) = (&*parts.env.disk, parts.config.groups_dir());
+        let aside = groups_dir.join(format!("{id}{DELETED_SUFFIX}"));
+        remove_dir(disk, &aside).await.map_err(io)?;
+        match disk.rename(&parts.config.group_dir(id), &aside).await {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
             _ => {}
         }
-        parts
-            .env
-            .disk
-            .sync_dir(&parts.config.groups_dir())
-            .await
-            .map_err(io)?;
+        // Before the first file goes: what power leaves of a half removed log must never be taken for the whole.
+        disk.sync_dir(&groups_dir).await.map_err(io)?;
+        remove_dir(disk, &aside).await.map_err(io)?;
         parts.checkpoints.remove(id).await.map_err(io)
     }
 
@@ -271,6 +271,24 @@ impl GroupLookup for Groups {
     fn peer_lost(&self, node: NodeId) {
         self.inner.parts.losses.note(node);
     }
+}
+
+/// Removes a directory that may be gone already.
+async fn remove_dir(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+    match disk.remove_dir_all(dir).await {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Ends deletions that were cut short.
+async fn remove_leftovers(disk: &dyn Disk, groups_dir: &Path) -> io::Result<()> {
+    for entry in disk.list(groups_dir).await? {
+        if entry.name.ends_with(DELETED_SUFFIX) {
+            remove_dir(disk, &groups_dir.join(&entry.name)).await?;
+        }
+    }
+    Ok(())
 }
 
 #[expect(clippy::infinite_loop, reason = "it ends with the node's tasks")]

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use ana_state::Metadata;
+use ana_state::meta::StreamState;
 use ana_types::limits::{GET_RECORDS_BYTES_MAX, GET_RECORDS_LIMIT_MAX};
 use ana_types::planted::{self, Bug};
 use ana_types::{
@@ -185,9 +186,18 @@ pub(crate) fn end_is_told(meta: &Metadata, stream: StreamKey, shard: ShardIndex)
     }
     match stream.shards.get(&shard) {
         Some(info) if info.is_open() => None,
+        Some(_) => Some(true),
+        // This node is behind: its group has closed a shard that is only about to be listed here.
+        None if is_to_come(stream, shard) => None,
         // A shard that has expired was listed as closed before.
-        Some(_) | None => Some(true),
+        None => Some(true),
     }
+}
+
+/// Whether a shard that is not listed is one that will be.
+fn is_to_come(stream: &StreamState, shard: ShardIndex) -> bool {
+    let mut children = stream.reshard().into_iter().flat_map(|it| &it.children);
+    shard >= stream.next_shard || children.any(|child| child.shard == shard)
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! Must stay true:
 //! - a replica is deleted only when its group is among the deleted groups of the metadata, never because this node
 //!   does not find it elsewhere;
+//! - a replica that is not on this node's disk is made only after this node has asked, since it started, what the
+//!   metadata is: what it reads from its log and checkpoint may be of a time when a group that is deleted was not;
 //! - a group is founded with exactly the voters that the metadata names;
 //! - a voter other than the preferred leader founds a group only when nobody has for [`FOUND_AFTER`].
 
@@ -16,13 +18,15 @@ use ana_raft::{Group, GroupHealth, MachineKind};
 use ana_types::{GroupId, NodeId};
 use futures::future::join_all;
 
-use crate::context::{Changes, Context};
+use crate::context::{Changes, Context, Deadline};
 use crate::membership::founding_voters;
 
 /// Looks happen at changes of the metadata, and this often.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long the preferred leader has to found a group alone.
 const FOUND_AFTER: Duration = Duration::from_secs(2);
+/// How long one question for the newest metadata may take.
+const ASK_WITHIN: Duration = Duration::from_secs(1);
 /// Logs opened at the same time when a node starts.
 const OPENED_AT_ONCE: usize = 8;
 
@@ -44,6 +48,8 @@ struct Memory {
     has_cleaned: bool,
     /// It is known that missing replicas of this node are new, not lost.
     is_complete: bool,
+    /// The metadata here was brought to what was committed at some moment since the last start.
+    is_current: bool,
 }
 
 /// Runs until the router shuts down.
@@ -55,7 +61,7 @@ pub(crate) async fn run(context: Arc<Context>) {
         context.next_look(&mut changes, LOOK_EVERY).await;
         learn_addresses(&context);
         let wanted = wanted(&context);
-        open(&context, &wanted).await;
+        open(&context, &wanted, &mut memory).await;
         found(&context, &wanted, &mut memory).await;
         repair(&context, &wanted, &memory);
         end_rebuild(&context, &mut memory).await;
@@ -120,13 +126,40 @@ fn wanted(context: &Context) -> BTreeMap<GroupId, Wanted> {
     wanted
 }
 
-async fn open(context: &Context, wanted: &BTreeMap<GroupId, Wanted>) {
-    let closed: Vec<GroupId> = wanted
-        .keys()
-        .copied()
-        .filter(|id| context.groups.get(*id).is_none())
-        .collect();
-    for some in closed.chunks(OPENED_AT_ONCE) {
+async fn open(context: &Context, wanted: &BTreeMap<GroupId, Wanted>, memory: &mut Memory) {
+    let closed = |wanted: &BTreeMap<GroupId, Wanted>| -> Vec<GroupId> {
+        let ids = wanted.keys().copied();
+        ids.filter(|id| context.groups.get(*id).is_none()).collect()
+    };
+    if closed(wanted).is_empty() {
+        return;
+    }
+    let stored = match stored(context).await {
+        Ok(stored) => stored,
+        Err(error) => {
+            tracing::warn!(%error, "the directory of the groups cannot be listed");
+            return;
+        }
+    };
+    let is_here = |id: &GroupId| *id == GroupId::METADATA || stored.contains(id);
+    let (here, new): (Vec<_>, Vec<_>) = closed(wanted).into_iter().partition(is_here);
+    open_some(context, &here).await;
+    if new.is_empty() {
+        return;
+    }
+    if !memory.is_current {
+        if let Err(error) = context.barrier(Deadline::after(ASK_WITHIN)).await {
+            tracing::info!(%error, "new replicas wait until the metadata is known");
+            return;
+        }
+        memory.is_current = true;
+    }
+    // By the metadata as it is now.
+    open_some(context, &closed(&self::wanted(context))).await;
+}
+
+async fn open_some(context: &Context, ids: &[GroupId]) {
+    for some in ids.chunks(OPENED_AT_ONCE) {
         join_all(some.iter().map(|id| async move {
             let kind = if *id == GroupId::METADATA {
                 MachineKind::Meta

@@ -25,6 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["ana-types", "ana-env", "ana-raft", "ana-state", "ana-proto"],
     ),
     ("ana-gateway", &["ana-types", "ana-env", "ana-wire"]),
+    ("ana-model", &["ana-types", "ana-state"]),
 ];
 
 /// Packages that may see everything.
@@ -37,6 +38,7 @@ const GUARDED: &[(&str, &[&str])] = &[
     ("hyper", &["ana-gateway", "ana-node", "ana-raft"]),
     ("tonic", &["ana-proto", "ana-raft"]),
     ("turmoil", &["ana-sim"]),
+    ("stateright", &["ana-model"]),
 ];
 
 const FILE_LINES_MAX: usize = 600;

@@ -72,6 +72,10 @@ fn the_end_waits_for_the_listing() {
         },
     );
     assert_eq!(end_is_told(&meta, key, shard), None, "still open");
+    for unlisted in [1, 3] {
+        let told = end_is_told(&meta, key, ShardIndex(unlisted));
+        assert_eq!(told, None, "shard {unlisted} is to come");
+    }
     let ending = SequenceNumber::end_of_shard(1, shard, 4);
     let closed = vec![ParentClosed {
         shard,
@@ -86,6 +90,11 @@ fn the_end_waits_for_the_listing() {
         "closed, its children are not listed"
     );
     let first_child = ShardIndex(1);
+    assert_eq!(
+        end_is_told(&meta, key, first_child),
+        None,
+        "the child may be closed again already, and is not listed here yet"
+    );
     apply(&mut meta, MetaCommand::FinishReshard { key, first_child });
     assert_eq!(end_is_told(&meta, key, shard), Some(true));
     apply(
