@@ -275,10 +275,12 @@ impl Cursor {
 
     fn finish(self, now_ms: u64, state: &ShardState) -> Records {
         let at_tip = self.next >= after_last(state);
-        let millis_behind = match self.places.last() {
-            _ if at_tip => 0,
-            Some((_, arrival_ms)) => now_ms.saturating_sub(*arrival_ms),
-            None => now_ms.saturating_sub(state.last_arrival_ms),
+        let last = self.places.last();
+        let arrival_ms = last.map_or(state.last_arrival_ms, |(_, arrival_ms)| *arrival_ms);
+        let millis_behind = if at_tip {
+            0
+        } else {
+            millis_behind(now_ms, arrival_ms)
         };
         let ended = at_tip && state.is_ended_at(self.next);
         let children = match &state.closed {
@@ -297,5 +299,23 @@ impl Cursor {
             facts,
             records: self.records,
         }
+    }
+}
+
+/// How far a reader that is not at the tip is behind, by the arrival of the last record it has seen. Never 0, which says
+/// that there is nothing left to read: not within one millisecond, and not when the leader's clock has gone back.
+fn millis_behind(now_ms: u64, arrival_ms: u64) -> u64 {
+    now_ms.saturating_sub(arrival_ms).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_tip_is_zero_behind() {
+        assert_eq!(millis_behind(5000, 3000), 2000);
+        assert_eq!(millis_behind(3000, 3000), 1, "in the same millisecond");
+        assert_eq!(millis_behind(1000, 3000), 1, "after the clock went back");
     }
 }
