@@ -150,13 +150,13 @@ impl Writer {
         }
         let (end, pieces) = encoder.finish();
         self.shared.state().stopwatch.begin();
-        let written = if planted::is(Bug::AckBeforeSync) {
+        let reached = if planted::is(Bug::AckBeforeSync) {
             tail.file.write_at(u64::from(tail.at), pieces).await
         } else {
             tail.file.write_sync_at(u64::from(tail.at), pieces).await
         };
         self.shared.state().stopwatch.end();
-        written?;
+        reached?;
         for record in &frames.records {
             tail.base
                 .apply(record)

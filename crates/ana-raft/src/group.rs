@@ -273,7 +273,8 @@ impl Group {
         };
         let barrier = async {
             let lease = self.inner.config.read_lease();
-            let by_lease = LinearizerOption::new(Some(lease), false).with_wait_timeout(Duration::ZERO);
+            let by_lease =
+                LinearizerOption::new(Some(lease), false).with_wait_timeout(Duration::ZERO);
             let lease = running.raft.get_read_linearizer(by_lease).await;
             let linearizer = match lease {
                 Ok(linearizer) => linearizer,

@@ -113,12 +113,20 @@ where
     M::Action: Clone + Debug + PartialEq,
 {
     let names: Vec<&'static str> = model.properties().iter().map(|it| it.name).collect();
-    let checker = model.checker().threads(THREADS).finish_when(end).spawn_bfs().join();
+    let checker = model
+        .checker()
+        .threads(THREADS)
+        .finish_when(end)
+        .spawn_bfs()
+        .join();
     let broken = names
         .into_iter()
         .filter_map(|name| {
             let path = checker.discovery(name)?;
-            let steps = path.into_actions().into_iter().map(|it| format!("  {it:?}\n"));
+            let steps = path
+                .into_actions()
+                .into_iter()
+                .map(|it| format!("  {it:?}\n"));
             Some((name, steps.collect()))
         })
         .collect();

@@ -317,13 +317,13 @@ impl Model for Lease {
         worlds
     }
 
-    fn actions(&self, world: &World, steps: &mut Vec<Step>) {
-        let events = self.events(world).into_iter();
-        steps.extend(events.map(|(event, next)| Step { event, next }));
+    fn actions(&self, state: &World, actions: &mut Vec<Step>) {
+        let events = self.events(state).into_iter();
+        actions.extend(events.map(|(event, next)| Step { event, next }));
     }
 
-    fn next_state(&self, _world: &World, step: Step) -> Option<World> {
-        Some(step.next)
+    fn next_state(&self, _last_state: &World, action: Step) -> Option<World> {
+        Some(action.next)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {

@@ -96,7 +96,13 @@ pub enum Rule {
     Sound,
 }
 
-const RULES: [Rule; 5] = [Rule::Needed, Rule::Once, Rule::Continues, Rule::Gone, Rule::Sound];
+const RULES: [Rule; 5] = [
+    Rule::Needed,
+    Rule::Once,
+    Rule::Continues,
+    Rule::Gone,
+    Rule::Sound,
+];
 
 impl Rule {
     /// The name of its property.
@@ -289,13 +295,13 @@ impl Model for Life {
         vec![self.begin()]
     }
 
-    fn actions(&self, world: &World, steps: &mut Vec<Step>) {
-        self.committed_steps(world, steps);
-        self.node_steps(world, steps);
+    fn actions(&self, state: &World, actions: &mut Vec<Step>) {
+        self.committed_steps(state, actions);
+        self.node_steps(state, actions);
     }
 
-    fn next_state(&self, _world: &World, step: Step) -> Option<World> {
-        Some(step.next)
+    fn next_state(&self, _last_state: &World, action: Step) -> Option<World> {
+        Some(action.next)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {

@@ -269,11 +269,13 @@ pub struct Step<M: Machine> {
     pub is_sound: bool,
 }
 
+type KnownSteps<M> = BTreeMap<(u64, u64), Arc<Step<M>>>;
+
 /// Applies entries, each once: what was applied to a log before is looked up.
 #[derive(Debug)]
 pub struct Machines<M: Machine> {
     /// By the digest of the log and that of the entry.
-    known: Mutex<BTreeMap<(u64, u64), Arc<Step<M>>>>,
+    known: Mutex<KnownSteps<M>>,
     /// What the model takes to be repeated besides what the cluster repeats.
     also_repeated: fn(&M::Entry) -> bool,
 }
@@ -333,12 +335,15 @@ impl<M: Machine> Machines<M> {
 
     fn repeats_change_nothing(&self, head: &At<M>) -> bool {
         let repeated = |entry: &&M::Entry| M::is_repeated(entry) || (self.also_repeated)(entry);
-        head.back().filter_map(At::entry).filter(repeated).all(|entry| {
-            let mut machine = head.machine().clone();
-            let index = head.index() + 1;
-            machine.apply(index, entry);
-            is_as_before(head.machine(), &machine, index)
-        })
+        head.back()
+            .filter_map(At::entry)
+            .filter(repeated)
+            .all(|entry| {
+                let mut machine = head.machine().clone();
+                let index = head.index() + 1;
+                machine.apply(index, entry);
+                is_as_before(head.machine(), &machine, index)
+            })
     }
 }
 

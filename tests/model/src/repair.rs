@@ -225,12 +225,12 @@ impl Model for Repair {
         vec![World::begin()]
     }
 
-    fn actions(&self, world: &World, steps: &mut Vec<Step>) {
-        self.steps(world, true, steps);
+    fn actions(&self, state: &World, actions: &mut Vec<Step>) {
+        self.steps(state, true, actions);
     }
 
-    fn next_state(&self, _world: &World, step: Step) -> Option<World> {
-        Some(step.next)
+    fn next_state(&self, _last_state: &World, action: Step) -> Option<World> {
+        Some(action.next)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {

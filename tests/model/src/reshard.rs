@@ -235,12 +235,18 @@ impl Reshard {
             let mut puts = self.scope.puts.iter().map(|(node, _)| node);
             puts.any(|it| *it == node) || self.scope.reads.0.contains(&node)
         };
-        world.seen.iter().enumerate().filter_map(move |(node, seen)| {
-            let at = is_asked(node).then_some(seen)?.next_towards(&world.core.meta)?;
-            let mut next = world.clone();
-            *next.seen.get_mut(node)? = at;
-            Some(Step::new(Event::Apply(node), next))
-        })
+        world
+            .seen
+            .iter()
+            .enumerate()
+            .filter_map(move |(node, seen)| {
+                let at = is_asked(node)
+                    .then_some(seen)?
+                    .next_towards(&world.core.meta)?;
+                let mut next = world.clone();
+                *next.seen.get_mut(node)? = at;
+                Some(Step::new(Event::Apply(node), next))
+            })
     }
 }
 
@@ -252,20 +258,20 @@ impl Model for Reshard {
         vec![self.begin()]
     }
 
-    fn actions(&self, world: &World, steps: &mut Vec<Step>) {
-        steps.extend(self.ask(world));
-        let joint = self.joint(&world.core);
-        steps.extend(joint.effects.iter().map(|effect| self.order(world, effect)));
-        steps.extend(self.applies(world));
-        for put in 0..world.puts.len() {
-            steps.extend(self.route(world, put));
-            steps.extend(self.commit(world, put));
+    fn actions(&self, state: &World, actions: &mut Vec<Step>) {
+        actions.extend(self.ask(state));
+        let joint = self.joint(&state.core);
+        actions.extend(joint.effects.iter().map(|effect| self.order(state, effect)));
+        actions.extend(self.applies(state));
+        for put in 0..state.puts.len() {
+            actions.extend(self.route(state, put));
+            actions.extend(self.commit(state, put));
         }
-        steps.extend(self.reads(world));
+        actions.extend(self.reads(state));
     }
 
-    fn next_state(&self, _world: &World, step: Step) -> Option<World> {
-        Some(step.next)
+    fn next_state(&self, _last_state: &World, action: Step) -> Option<World> {
+        Some(action.next)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {

@@ -3,9 +3,7 @@
 use crate::log::{At, Machines};
 use ana_state::meta::{ClusterSecret, Member, ScalingCommand};
 use ana_state::{MetaCommand, Metadata};
-use ana_types::{
-    HashKey, NodeId, ShardIndex, StreamKey, StreamMode, StreamName, Zone, limits,
-};
+use ana_types::{HashKey, NodeId, ShardIndex, StreamKey, StreamMode, StreamName, Zone, limits};
 use std::collections::BTreeMap;
 
 /// Nodes, each in a zone of its own: every group has a voter on each.

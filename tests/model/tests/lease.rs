@@ -48,7 +48,10 @@ fn clocks_beyond_the_bound_and_forgotten_promises_are_found() {
     ];
     for (name, model) in table {
         let found = explore::until_broken(model, NEVER_STALE);
-        assert!(found.has_broken(NEVER_STALE), "{name} does no harm: {found}");
+        assert!(
+            found.has_broken(NEVER_STALE),
+            "{name} does no harm: {found}"
+        );
         println!("{name}: {found}");
     }
 }

@@ -38,7 +38,10 @@ fn a_node_that_makes_or_deletes_replicas_by_its_own_judgement_is_found() {
     for (broken, property) in table {
         let bounds = Bounds { broken, ..DELETION };
         let found = explore::until_broken(Life::new(bounds), property);
-        assert!(found.has_broken(property), "{broken:?} does no harm: {found}");
+        assert!(
+            found.has_broken(property),
+            "{broken:?} does no harm: {found}"
+        );
         println!("{broken:?}: {found}");
     }
 }

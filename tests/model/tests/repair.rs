@@ -36,7 +36,10 @@ fn a_repair_that_skips_a_step_is_found() {
             ..ONE_DAMAGE
         };
         let found = explore::until_broken(Repair::new(bounds), property);
-        assert!(found.has_broken(property), "{broken:?} does no harm: {found}");
+        assert!(
+            found.has_broken(property),
+            "{broken:?} does no harm: {found}"
+        );
         println!("{broken:?}: {found}");
     }
 }

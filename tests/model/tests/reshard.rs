@@ -23,7 +23,10 @@ fn broken(scope: &Scope, broken: Broken, property: &'static str) -> String {
         ..scope.clone()
     };
     let found = explore::until_broken(Reshard::new(scope), property);
-    assert!(found.has_broken(property), "{broken:?} does no harm: {found}");
+    assert!(
+        found.has_broken(property),
+        "{broken:?} does no harm: {found}"
+    );
     format!("{broken:?}: {found}")
 }
 

@@ -14,7 +14,7 @@ use ana_e2e::cluster::{Cluster, create_stream, now, pause};
 use ana_e2e::ledger::Ledger;
 use ana_e2e::producers::{Load, Producers};
 use ana_e2e::replicas::assert_identical;
-use ana_e2e::verdict::{judge, read_all};
+use ana_e2e::verdict::{judge, read_all, told};
 use anyhow::{Context, Result, ensure};
 
 use super::{LARGE_RECORDS, OTHER, SHARDS, STREAM, add, cut, every_shard, fill};
@@ -135,14 +135,9 @@ async fn damage_of_every_kind_is_noticed_and_repaired() -> Result<()> {
         .context("torn tails")?;
     producers.stop().await?;
     whole(&mut cluster).await?;
-    let entries = ledger.entries();
-    let verdict = judge(&entries, &read_all(&cluster.client(5), STREAM).await?);
-    println!(
-        "damage: acknowledged {} unknown {} lost {}",
-        verdict.acknowledged,
-        entries.unknown.len(),
-        verdict.lost.len()
-    );
-    ensure!(verdict.is_clean(), "{verdict:#?}");
+    let reads = read_all(&cluster.client(5), STREAM).await?;
+    let verdict = judge(&ledger.entries(), &reads);
+    println!("damage: {}", told(&verdict));
+    ensure!(verdict.is_clean(), "{verdict}");
     cluster.stop().await
 }

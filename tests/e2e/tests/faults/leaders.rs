@@ -13,7 +13,7 @@ use ana_e2e::cluster::{Cluster, client, create_stream, now, pause};
 use ana_e2e::ledger::Ledger;
 use ana_e2e::producers::{Load, Producers};
 use ana_e2e::replicas::assert_identical;
-use ana_e2e::verdict::{judge, read_all};
+use ana_e2e::verdict::{judge, read_all, told};
 use anyhow::{Context, Result, ensure};
 
 use super::{SHARDS, STREAM, add, every_shard, put};
@@ -229,14 +229,9 @@ async fn leaders_go_where_they_should_and_stay_away_from_where_they_should_not()
     producers.stop().await?;
     cluster.wait_healthy(Duration::from_secs(30)).await?;
     assert_identical(&cluster).await?;
-    let entries = ledger.entries();
-    let verdict = judge(&entries, &read_all(&cluster.client(5), STREAM).await?);
-    println!(
-        "leaders: acknowledged {} unknown {} lost {}",
-        verdict.acknowledged,
-        entries.unknown.len(),
-        verdict.lost.len()
-    );
-    ensure!(verdict.is_clean(), "{verdict:#?}");
+    let reads = read_all(&cluster.client(5), STREAM).await?;
+    let verdict = judge(&ledger.entries(), &reads);
+    println!("leaders: {}", told(&verdict));
+    ensure!(verdict.is_clean(), "{verdict}");
     cluster.stop().await
 }

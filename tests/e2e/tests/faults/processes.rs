@@ -14,7 +14,7 @@ use ana_e2e::cluster::{Cluster, create_stream, now, pause};
 use ana_e2e::ledger::Ledger;
 use ana_e2e::producers::{Load, Producers};
 use ana_e2e::replicas::assert_identical;
-use ana_e2e::verdict::{judge, read_all};
+use ana_e2e::verdict::{judge, read_all, told};
 use anyhow::{Context, Result, ensure};
 
 use super::{SHARDS, STREAM, every_shard};
@@ -152,14 +152,9 @@ async fn nodes_are_paused_restarted_and_wiped_and_nothing_acknowledged_is_lost()
         each.stop().await?;
     }
     assert_identical(&cluster).await?;
-    let entries = ledger.entries();
-    let verdict = judge(&entries, &read_all(&cluster.client(5), STREAM).await?);
-    println!(
-        "processes: acknowledged {} unknown {} lost {}",
-        verdict.acknowledged,
-        entries.unknown.len(),
-        verdict.lost.len()
-    );
-    ensure!(verdict.is_clean(), "{verdict:#?}");
+    let reads = read_all(&cluster.client(5), STREAM).await?;
+    let verdict = judge(&ledger.entries(), &reads);
+    println!("processes: {}", told(&verdict));
+    ensure!(verdict.is_clean(), "{verdict}");
     cluster.stop().await
 }

@@ -169,7 +169,10 @@ impl Life {
             let continues = world.committed.get(&group) == Some(&before);
             next.rules.require(Rule::Continues, continues);
             for node in pair {
-                next.nodes.get_mut(node)?.replicas.insert(group, step.at.clone());
+                next.nodes
+                    .get_mut(node)?
+                    .replicas
+                    .insert(group, step.at.clone());
             }
             next.committed.insert(group, step.at.clone());
         }
@@ -203,7 +206,11 @@ impl Life {
             steps.extend(route(world, at));
         }
         for group in &groups {
-            steps.extend(PAIRS.iter().filter_map(|pair| self.found(world, *group, *pair)));
+            steps.extend(
+                PAIRS
+                    .iter()
+                    .filter_map(|pair| self.found(world, *group, *pair)),
+            );
         }
     }
 
@@ -263,7 +270,9 @@ impl Life {
                     judge(next);
                     next.restarts -= 1;
                     node.is_current = false;
-                    if let (Some(part), Some(first)) = (replica.prefix(kept), world.meta.prefix(CERTAIN)) {
+                    if let (Some(part), Some(first)) =
+                        (replica.prefix(kept), world.meta.prefix(CERTAIN))
+                    {
                         node.replicas.insert(group, part.clone());
                         node.seen = first.clone();
                     }
@@ -305,12 +314,18 @@ impl Life {
         if !are_empty {
             return None;
         }
-        let step = self.drivers.shards.apply(&At::start(), &GroupEntry::Founded { by });
+        let step = self
+            .drivers
+            .shards
+            .apply(&At::start(), &GroupEntry::Founded { by });
         let mut next = world.clone();
         let is_first = next.founded.insert(group);
         next.rules.require(Rule::Once, is_first);
         for node in pair {
-            next.nodes.get_mut(node)?.replicas.insert(group, step.at.clone());
+            next.nodes
+                .get_mut(node)?
+                .replicas
+                .insert(group, step.at.clone());
         }
         if is_first {
             next.committed.insert(group, step.at.clone());
@@ -358,7 +373,9 @@ impl World {
     fn leader_log(&self, group: GroupId, pair: Pair) -> Option<At<ShardSet>> {
         let replica = |at: usize| self.nodes.get(at)?.replicas.get(&group);
         let [a, b] = pair;
-        let longest = [replica(a)?, replica(b)?].into_iter().max_by_key(|it| it.index())?;
+        let longest = [replica(a)?, replica(b)?]
+            .into_iter()
+            .max_by_key(|it| it.index())?;
         (longest.index() > 0).then(|| longest.clone())
     }
 
@@ -387,7 +404,9 @@ impl World {
 
 /// Whether the stream of a group is on its way out.
 fn is_going(meta: &ana_state::Metadata, group: GroupId) -> bool {
-    let stream = meta.group(group).and_then(|it| meta.stream_by_key(it.stream));
+    let stream = meta
+        .group(group)
+        .and_then(|it| meta.stream_by_key(it.stream));
     stream.is_none_or(|it| it.status == StreamStatus::Deleting)
         && (meta.group(group).is_some() || meta.deleted_groups().contains(group))
 }

@@ -28,7 +28,12 @@ impl Node {
     }
 
     fn is_behind(&self, other: &Self) -> bool {
-        let last = |node: &Self| (node.log.last().map_or(0, |entry| entry.term), node.log.len());
+        let last = |node: &Self| {
+            (
+                node.log.last().map_or(0, |entry| entry.term),
+                node.log.len(),
+            )
+        };
         last(self) < last(other)
     }
 
@@ -75,7 +80,10 @@ impl World {
     pub(super) fn has_one_leader_a_term(&self) -> bool {
         let leads = |at: usize| self.nodes.get(at).filter(|it| it.confirmed.is_some());
         let terms: Vec<u8> = (0..NODES).filter_map(|at| Some(leads(at)?.term)).collect();
-        terms.iter().enumerate().all(|(at, term)| !terms.iter().skip(at + 1).any(|it| it == term))
+        terms
+            .iter()
+            .enumerate()
+            .all(|(at, term)| !terms.iter().skip(at + 1).any(|it| it == term))
     }
 
     fn with(&self, event: Event, node: usize, change: impl FnOnce(&mut Node)) -> Option<Step> {
@@ -91,8 +99,12 @@ impl World {
 
     fn replicate(&self, at: usize, to: usize) -> Option<Step> {
         let (leader, _) = self.leader(at)?;
-        self.nodes.get(to).filter(|it| it.runs() && it.term <= leader.term)?;
-        leader.members().filter(|(_, config)| config.is_member(to))?;
+        self.nodes
+            .get(to)
+            .filter(|it| it.runs() && it.term <= leader.term)?;
+        leader
+            .members()
+            .filter(|(_, config)| config.is_member(to))?;
         let mut step = self.with(Event::Replicate(at, to), to, |it| {
             it.term = leader.term;
             it.confirmed = None;
@@ -132,7 +144,9 @@ impl World {
 
     fn elect(&self, at: usize, others: Set, term: u8) -> Option<Step> {
         let candidate = self.nodes.get(at).filter(|it| it.may_vote())?;
-        let (_, config) = candidate.members().filter(|(_, config)| config.is_voter(at))?;
+        let (_, config) = candidate
+            .members()
+            .filter(|(_, config)| config.is_voter(at))?;
         let grants = |it: usize| {
             let voter = self.nodes.get(it);
             voter.is_some_and(|it| it.may_vote() && it.term < term && !candidate.is_behind(it))
@@ -160,7 +174,9 @@ impl World {
     /// committed.
     fn change(&self, event: Event, at: usize, wanted: (Set, Set)) -> Option<Step> {
         let (leader, _) = self.leader(at)?;
-        let (index, now) = leader.members().filter(|(index, _)| *index <= leader.committed)?;
+        let (index, now) = leader
+            .members()
+            .filter(|(index, _)| *index <= leader.committed)?;
         // openraft: not before the leader has committed an entry of its own.
         let own = leader.log.get(leader.committed.checked_sub(1)?)?;
         if own.term != leader.term || index == 0 {
@@ -246,7 +262,9 @@ impl Repair {
     }
 
     fn write(&self, world: &World, at: usize) -> Option<Step> {
-        world.leader(at).filter(|_| world.data < self.bounds.data_max)?;
+        world
+            .leader(at)
+            .filter(|_| world.data < self.bounds.data_max)?;
         let mut step = world.with(Event::Write(at), at, |it| it.append(at, Kind::Data))?;
         step.next.data += 1;
         Some(step)
@@ -277,7 +295,10 @@ impl Repair {
 
     /// `Groups::discard`, after a leader said that the node is out.
     fn discard(&self, world: &World, node: usize, at: usize) -> Option<Step> {
-        world.nodes.get(node).filter(|it| it.health == Health::Corrupt)?;
+        world
+            .nodes
+            .get(node)
+            .filter(|it| it.health == Health::Corrupt)?;
         let (leader, _) = world.leader(at)?;
         let (index, config) = leader.members()?;
         let is_committed = index <= leader.committed;
@@ -315,11 +336,16 @@ impl Repair {
         if !now.is_member(node) {
             return world.change(event, at, (target, now.learners.with(Set::of(node))));
         }
-        let has_caught_up = *confirmed.get(node)? > 0 && self.bounds.broken != Broken::NeverPromoted;
+        let has_caught_up =
+            *confirmed.get(node)? > 0 && self.bounds.broken != Broken::NeverPromoted;
         if !has_caught_up && now.next.is_none() {
             return None;
         }
-        world.change(event, at, (target.with(Set::of(node)), now.learners.without(node)))
+        world.change(
+            event,
+            at,
+            (target.with(Set::of(node)), now.learners.without(node)),
+        )
     }
 
     /// `Gatekeeper::voter_again`.
@@ -329,8 +355,11 @@ impl Repair {
             return None;
         };
         let applied = it.log.get(..it.committed.min(it.log.len()))?;
-        Node::members_in(applied).filter(|(index, config)| *index > evicted && config.is_voter(node))?;
-        world.with(Event::VoterAgain(node), node, |it| it.health = Health::Sound)
+        Node::members_in(applied)
+            .filter(|(index, config)| *index > evicted && config.is_voter(node))?;
+        world.with(Event::VoterAgain(node), node, |it| {
+            it.health = Health::Sound;
+        })
     }
 
     /// Whether a damaged replica, left alone with two sound ones, becomes a voter again.

@@ -85,14 +85,18 @@ impl Reshard {
             core = self.driven_alone(&core).unwrap_or(core);
         }
         let stream = core.meta.machine().stream(&setup::name());
-        let reader = stream.filter(|_| !self.scope.reads.0.is_empty()).map(|stream| {
-            let open = stream.shards.values().filter(|info| info.is_open());
-            Reader {
-                stream: stream.key,
-                shards: open.map(|info| (info.shard, Cursor::At(Position::START))).collect(),
-                given: BTreeSet::new(),
-            }
-        });
+        let reader = stream
+            .filter(|_| !self.scope.reads.0.is_empty())
+            .map(|stream| {
+                let open = stream.shards.values().filter(|info| info.is_open());
+                Reader {
+                    stream: stream.key,
+                    shards: open
+                        .map(|info| (info.shard, Cursor::At(Position::START)))
+                        .collect(),
+                    given: BTreeSet::new(),
+                }
+            });
         let put = |&(node, key): &(usize, HashKey)| Put {
             node,
             key,
@@ -151,7 +155,9 @@ impl Reshard {
             bytes: RECORD_BYTES,
             time_ms: time_ms.max(before.machine().last_time_ms()),
         };
-        let step = self.shards.apply(&before, &GroupEntry::Record { header, put });
+        let step = self
+            .shards
+            .apply(&before, &GroupEntry::Record { header, put });
         let mut next = world.clone();
         next.rules.note_step(&step);
         if step.at != before {
@@ -219,15 +225,20 @@ impl Reshard {
         let event = Event::Read(shard, node);
         let found = match self.scope.reads.1 {
             Source::Leader => {
-                let found = group.and_then(|group| found(&world.core.group(group), shard, position));
+                let found =
+                    group.and_then(|group| found(&world.core.group(group), shard, position));
                 if found.is_none() {
-                    next.rules.require(Rule::ChildThere, !is_served(world, stream));
+                    next.rules
+                        .require(Rule::ChildThere, !is_served(world, stream));
                     return (next != *world).then(|| Step::new(event, next));
                 }
                 found
             }
             // A replica that has not come so far says so, and the subscription asks again.
-            Source::Replica => world.replica.get(&group?).and_then(|at| found(at, shard, position)),
+            Source::Replica => world
+                .replica
+                .get(&group?)
+                .and_then(|at| found(at, shard, position)),
         }?;
         let told = end_is_told(seen.machine(), (stream, shard), self.scope.broken);
         let ends = match self.scope.broken {
@@ -305,10 +316,16 @@ impl World {
         for child in children {
             let mut parents = child.parents.iter();
             let are_read = parents.all(|it| {
-                reader.shards.get(it).is_none_or(|cursor| *cursor == Cursor::Ended)
+                reader
+                    .shards
+                    .get(it)
+                    .is_none_or(|cursor| *cursor == Cursor::Ended)
             });
             if are_read {
-                reader.shards.entry(child.shard).or_insert(Cursor::At(Position::START));
+                reader
+                    .shards
+                    .entry(child.shard)
+                    .or_insert(Cursor::At(Position::START));
             }
         }
     }
@@ -318,13 +335,17 @@ impl World {
         let Some(reader) = &self.reader else {
             return;
         };
-        let holds = self.puts.iter().enumerate().all(|(put, it)| match it.state {
-            PutState::Acknowledged(place) if place.stream == reader.stream => {
-                reader.shards.get(&place.shard) != Some(&Cursor::Ended)
-                    || reader.given.contains(&put)
-            }
-            _ => true,
-        });
+        let holds = self
+            .puts
+            .iter()
+            .enumerate()
+            .all(|(put, it)| match it.state {
+                PutState::Acknowledged(place) if place.stream == reader.stream => {
+                    reader.shards.get(&place.shard) != Some(&Cursor::Ended)
+                        || reader.given.contains(&put)
+                }
+                _ => true,
+            });
         self.rules.require(Rule::EndEarly, holds);
     }
 
@@ -348,12 +369,16 @@ impl World {
                 _ => false,
             }
         });
-        let given = self.puts.iter().enumerate().all(|(put, it)| match it.state {
-            PutState::Acknowledged(place) if place.stream == reader.stream => {
-                reader.given.contains(&put)
-            }
-            _ => true,
-        });
+        let given = self
+            .puts
+            .iter()
+            .enumerate()
+            .all(|(put, it)| match it.state {
+                PutState::Acknowledged(place) if place.stream == reader.stream => {
+                    reader.given.contains(&put)
+                }
+                _ => true,
+            });
         is_at_its_place && given
     }
 }
@@ -385,7 +410,9 @@ fn judge_acknowledged(world: &mut World, place: Place, group: &ShardSet) {
     let mut writable = stream.writable_shards();
     let is_writable = writable.any(|info| info.shard == place.shard);
     world.rules.require(Rule::Closed, is_writable);
-    let parents = stream.shard(place.shard).map(|info| [info.parent, info.adjacent_parent]);
+    let parents = stream
+        .shard(place.shard)
+        .map(|info| [info.parent, info.adjacent_parent]);
     let fenced = parents.into_iter().flatten().flatten().all(|parent| {
         // One that has expired was closed.
         stream.shards.get(&parent).is_none_or(|info| {
@@ -418,7 +445,9 @@ fn found(at: &At<ShardSet>, shard: ShardIndex, position: Position) -> Option<Fou
         .collect();
     records.sort_unstable();
     // Where a scan ends behind the last record, nothing is ever added: the position of the last record says as much.
-    let last = records.last().map(|(index, _)| Position::new(*index, 0).next());
+    let last = records
+        .last()
+        .map(|(index, _)| Position::new(*index, 0).next());
     let next = last.unwrap_or(position);
     let ended = state.is_ended_at(next);
     let closed = state.closed.as_ref().filter(|_| ended);
@@ -426,7 +455,9 @@ fn found(at: &At<ShardSet>, shard: ShardIndex, position: Position) -> Option<Fou
         puts: records.into_iter().map(|(_, put)| put).collect(),
         next,
         ended,
-        children: closed.map(|closed| closed.children.clone()).unwrap_or_default(),
+        children: closed
+            .map(|closed| closed.children.clone())
+            .unwrap_or_default(),
     })
 }
 
@@ -456,5 +487,7 @@ fn end_is_told(
 
 fn is_served(world: &World, stream: StreamKey) -> bool {
     let stream = world.core.meta.machine().stream_by_key(stream);
-    stream.map(|stream: &StreamState| stream.status) .is_some_and(|status| status != StreamStatus::Deleting)
+    stream
+        .map(|stream: &StreamState| stream.status)
+        .is_some_and(|status| status != StreamStatus::Deleting)
 }

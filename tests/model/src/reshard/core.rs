@@ -293,7 +293,8 @@ impl Orders<'_> {
         let are_open = children.all(|child| self.core.was_opened(plan.group, child.shard));
         let named = if self.is(Broken::UnnamedFinish) {
             let now = self.core.meta.machine().stream_by_key(key);
-            now.and_then(StreamState::reshard).and_then(Plan::first_child)
+            now.and_then(StreamState::reshard)
+                .and_then(Plan::first_child)
         } else {
             plan.first_child()
         };
@@ -430,11 +431,17 @@ fn judge(core: &Core) -> Rules {
     for stream in meta.streams().values() {
         let listed = stream.shards.values().filter(|info| info.is_open());
         rules.require(Rule::Tiles, tile(listed.map(|info| info.range)));
-        rules.require(Rule::Tiles, tile(stream.writable_shards().map(|info| info.range)));
+        rules.require(
+            Rule::Tiles,
+            tile(stream.writable_shards().map(|info| info.range)),
+        );
         let open = open_in_groups(core, stream);
         rules.require(Rule::OneOpen, !overlaps(&open));
         if stream.status == StreamStatus::Active && !stream.is_changing() {
-            rules.require(Rule::Agrees, tile(open.iter().copied()) && agrees(core, stream));
+            rules.require(
+                Rule::Agrees,
+                tile(open.iter().copied()) && agrees(core, stream),
+            );
         }
     }
     rules
@@ -442,7 +449,10 @@ fn judge(core: &Core) -> Rules {
 
 /// Ranges of the shards of a stream that are open in its groups.
 fn open_in_groups(core: &Core, stream: &StreamState) -> Vec<HashRange> {
-    let groups = stream.groups.iter().filter_map(|group| core.groups.get(group));
+    let groups = stream
+        .groups
+        .iter()
+        .filter_map(|group| core.groups.get(group));
     let mut open: Vec<HashRange> = groups
         .flat_map(|at| at.machine().shards())
         .filter(|(_, state)| state.is_open())
@@ -466,7 +476,9 @@ fn agrees(core: &Core, stream: &StreamState) -> bool {
 }
 
 fn overlaps(sorted: &[HashRange]) -> bool {
-    sorted.windows(2).any(|pair| matches!(pair, [below, above] if below.end >= above.start))
+    sorted
+        .windows(2)
+        .any(|pair| matches!(pair, [below, above] if below.end >= above.start))
 }
 
 fn union(ranges: impl Iterator<Item = HashRange>) -> Option<HashRange> {

@@ -89,7 +89,8 @@ macro_rules! never_broken {
 
 pub(super) fn properties() -> Vec<Property<Reshard>> {
     let mut properties = never_broken![
-        Tiles, OneOpen, Agrees, Fenced, Closed, Gone, EndEarly, ChildThere, ReadOnce, Repeats, Sound
+        Tiles, OneOpen, Agrees, Fenced, Closed, Gone, EndEarly, ChildThere, ReadOnce, Repeats,
+        Sound
     ];
     properties.push(Property::always(FINISHES, Reshard::finishes));
     properties

@@ -97,5 +97,13 @@ pub const EXPIRY: Scope = Scope {
 
 /// All scopes that must hold.
 pub const SCOPES: &[Scope] = &[
-    SPLIT, MERGE, SPLIT_MERGE, MERGES, RESIZE, FOLLOW, DELETE, EARLY_DELETE, EXPIRY,
+    SPLIT,
+    MERGE,
+    SPLIT_MERGE,
+    MERGES,
+    RESIZE,
+    FOLLOW,
+    DELETE,
+    EARLY_DELETE,
+    EXPIRY,
 ];
