@@ -222,6 +222,7 @@ impl Groups {
         // Before the first file goes: what power leaves of a half removed log must never be taken for the whole.
         disk.sync_dir(&groups_dir).await.map_err(io)?;
         remove_dir(disk, &aside).await.map_err(io)?;
+        disk.sync_dir(&groups_dir).await.map_err(io)?;
         parts.checkpoints.remove(id).await.map_err(io)
     }
 
