@@ -127,9 +127,9 @@ pub(crate) fn post(address: &str, path: &str, body: &str) -> Result<(u16, String
 
 /// Records of a size that fills a log.
 const LARGE: usize = 900 * 1024;
-pub(crate) const LARGE_RECORDS: usize = 24;
+pub(crate) const LARGE_RECORDS: usize = 44;
 
-/// More than 16 MiB in one shard, so that there is a place to cut its log at.
+/// More than 32 MiB in one shard: after so much a leader marks a place to cut its log at, without waiting a minute.
 pub(crate) async fn fill(cluster: &Cluster) -> Result<()> {
     let client = cluster.client(5);
     for _ in 0..LARGE_RECORDS / 4 {
