@@ -9,7 +9,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ana_e2e::cluster::{now, pause, rounds};
+use ana_e2e::cluster::{GroupStatus, Status, now, pause, rounds};
+use ana_e2e::replicas::get;
 use ana_e2e::verdict::{percentiles_ms, told};
 use anyhow::{Context, Result, ensure};
 use rand::RngExt as _;
@@ -80,16 +81,20 @@ fn cut(scene: &Scene, id: &str, (from, to, both): Cut) -> Result<()> {
     scene.cluster.ana_ok(&words).map(drop)
 }
 
-/// Term and leader of every group.
-fn elections(scene: &Scene) -> Result<BTreeMap<u64, (u64, Option<u64>)>> {
-    let groups = scene.cluster.status()?.groups;
-    let of = |it: &ana_e2e::cluster::GroupStatus| (it.id, (it.term, it.leader));
+/// Term and leader of every group, as this node sees it. One that is cut off may still take itself for a leader.
+fn elections(scene: &Scene, node: u64) -> Result<BTreeMap<u64, (u64, Option<u64>)>> {
+    let nodes = scene.cluster.status()?.nodes;
+    let node = nodes.iter().find(|it| it.id == node).context("a node")?;
+    let groups = get::<Status>(&node.api, "/_ana/status")?.groups;
+    let of = |it: &GroupStatus| (it.id, (it.term, it.leader));
     Ok(groups.iter().map(of).collect())
 }
 
 /// What the rounds measured.
 #[derive(Debug, Default)]
 struct Seen {
+    /// Who led the groups of records at first.
+    homes: BTreeMap<u64, Option<u64>>,
     around: Vec<Duration>,
     healed: Vec<Duration>,
     rejoined: u32,
@@ -114,7 +119,7 @@ async fn round(scene: &mut Scene, shape: Shape, seen: &mut Seen) -> Result<()> {
         seen.around.push(begun.elapsed());
     }
     pause(HELD_MS).await;
-    let before = elections(scene)?;
+    let before = elections(scene, nodes[1])?;
     cuts.shuffle(&mut scene.dice);
     for (number, _) in &cuts {
         let id = format!("cut-{number}");
@@ -126,13 +131,19 @@ async fn round(scene: &mut Scene, shape: Shape, seen: &mut Seen) -> Result<()> {
     scene.cluster.wait_healthy(HEALED_WITHIN).await?;
     if shape.isolates() {
         seen.rejoined += 1;
-        let after = elections(scene)?;
-        let back = Some(nodes[0]);
-        // A leader that is moved back to a node that returned was handed over, not elected against somebody.
+        let after = elections(scene, nodes[1])?;
+        // A group that goes back to where it was at first is handed over by its leader, not taken from it.
         let elected = after.iter().filter(|(id, (term, leader))| {
-            before.get(id).is_some_and(|it| it.0 < *term) && *leader != back
+            let home = seen.homes.get(id).copied().flatten();
+            let is_back = *leader == home && home.is_some();
+            let was = before.get(id);
+            was.is_some_and(|was| was.0 < *term && !(is_back && was.1 != home))
         });
-        seen.elections += u32::try_from(elected.count())?;
+        let elected = elected.count();
+        if elected > 0 {
+            println!("{shape:?} {nodes:?}: before {before:?}, after {after:?}");
+        }
+        seen.elections += u32::try_from(elected)?;
     }
     Ok(())
 }
@@ -142,7 +153,11 @@ async fn partitions_of_every_shape_lose_nothing() -> Result<()> {
     let rounds = rounds("ANA_PARTITION_ROUNDS", 10);
     let mut scene = Scene::start(20_261_128).await?;
     let readers = scene.read().await?;
-    let mut seen = Seen::default();
+    let first = elections(&scene, 1)?.into_iter().filter(|(id, _)| *id > 0);
+    let mut seen = Seen {
+        homes: first.map(|(id, (_, leader))| (id, leader)).collect(),
+        ..Seen::default()
+    };
     for number in 0..rounds {
         let shape = SHAPES[usize::try_from(number)? % SHAPES.len()];
         round(&mut scene, shape, &mut seen)
