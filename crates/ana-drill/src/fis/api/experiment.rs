@@ -166,15 +166,19 @@ impl Experiment {
         )
     }
 
-    /// The run began.
-    pub fn began(&mut self, run: String) {
+    /// The run began; `notes` say what of the template it does not do.
+    pub fn began(&mut self, run: String, notes: &[String]) {
         if self.is_over() {
             return;
         }
         self.run = Some(run);
         if self.status == Status::Initiating {
             self.status = Status::Running;
-            self.reason = "the drill runs".to_owned();
+            let told: Vec<&str> = ["the drill runs"]
+                .into_iter()
+                .chain(notes.iter().map(String::as_str))
+                .collect();
+            self.reason = cut(&told.join("; "), REASON_CHARS_MAX);
         }
     }
 

@@ -17,16 +17,21 @@ fn a_request_becomes_a_drill() {
     assert_eq!(import.not_carried.len(), 1, "the role");
 }
 
+/// Each of these changes is refused, and the refusal says this.
+fn refuses(cases: &[(Value, &str)]) {
+    for (changes, told) in cases {
+        let refusal = create(request(changes).as_bytes()).expect_err(told);
+        assert_eq!(refusal.error_type, "ValidationException", "{changes}");
+        let message = refusal.message;
+        assert!(message.contains(told), "{changes}: {message}");
+    }
+}
+
 #[test]
-fn what_cannot_stand_is_refused() {
-    let action = |id: &str, parameters: Value, target: &str| {
-        json!({ "actions": { "a": { "actionId": id, "parameters": parameters,
-            "targets": { "KinesisStreams": target } } } })
-    };
-    let throttle = "aws:kinesis:stream-provisioned-throughput-exception";
-    let minute = json!({ "duration": "PT1M" });
+fn members_that_cannot_stand_are_refused() {
     let many: Texts = (0..51).map(|n| (n.to_string(), String::new())).collect();
-    for (changes, told) in [
+    let options = json!({ "accountTargeting": "all" });
+    refuses(&[
         (json!({ "clientToken": null }), "clientToken is missing"),
         (json!({ "clientToken": "a b" }), "clientToken is a text"),
         (
@@ -55,45 +60,41 @@ fn what_cannot_stand_is_refused() {
             json!({ "stopConditions": [{ "source": ALARM }] }),
             "stopConditions",
         ),
-        (json!({ "actions": null }), "missing field `actions`"),
-        (json!({ "actions": {} }), "actions"),
-        (
-            json!({ "actions": { "a": { "actionId": "aws:fis:wait", "parameters": minute } } }),
-            "wait",
-        ),
-        (
-            action("aws:ec2:stop-instances", minute.clone(), "orders"),
-            "aws:ec2:stop-instances",
-        ),
-        (
-            action(throttle, json!({ "duration": "PT1S" }), "orders"),
-            "1m",
-        ),
-        (action(throttle, minute.clone(), "nothing"), "nothing"),
-        (
-            action(throttle, json!({ "duration": 60 }), "orders"),
-            "expected a string",
-        ),
         (json!({ "surprise": 1 }), "unknown field `surprise`"),
         (
-            json!({ "experimentOptions": { "accountTargeting": "all" } }),
+            json!({ "experimentOptions": options }),
             "unknown variant `all`",
         ),
         (json!({ "tags": many }), "at most 50 tags"),
         (json!({ "tags": { "": "x" } }), "the key of a tag"),
-    ] {
-        let refusal = create(request(&changes).as_bytes()).expect_err(told);
-        assert_eq!(refusal.error_type, "ValidationException", "{changes}");
-        assert!(
-            refusal.message.contains(told),
-            "{changes}: {}",
-            refusal.message
-        );
-    }
+    ]);
     for text in ["", "[]", "{", "null"] {
         let refusal = create(text.as_bytes()).expect_err("no object");
         assert!(refusal.message.contains("not an object"), "{text}");
     }
+}
+
+#[test]
+fn actions_that_cannot_stand_are_refused() {
+    let throttle = "aws:kinesis:stream-provisioned-throughput-exception";
+    let action = |id: &str, duration: Value, target: &str| {
+        json!({ "actions": { "a": { "actionId": id, "parameters": { "duration": duration },
+            "targets": { "KinesisStreams": target } } } })
+    };
+    let minute = || json!("PT1M");
+    let wait = json!({ "actionId": "aws:fis:wait", "parameters": { "duration": "PT1M" } });
+    refuses(&[
+        (json!({ "actions": null }), "missing field `actions`"),
+        (json!({ "actions": {} }), "actions"),
+        (json!({ "actions": { "a": wait } }), "wait"),
+        (
+            action("aws:ec2:stop-instances", minute(), "orders"),
+            "aws:ec2:stop-instances",
+        ),
+        (action(throttle, json!("PT1S"), "orders"), "1m"),
+        (action(throttle, minute(), "nothing"), "nothing"),
+        (action(throttle, json!(60), "orders"), "expected a string"),
+    ]);
 }
 
 #[test]

@@ -67,8 +67,9 @@ fn one_that_passes() {
     let mut running = experiment();
     assert_eq!(running.steps, ["first", "second"]);
     assert_eq!(status(&running), "initiating");
-    running.began("run-1".to_owned());
+    running.began("run-1".to_owned(), &["not carried over: x".to_owned()]);
     assert_eq!(status(&running), "running");
+    assert_eq!(running.reason, "the drill runs; not carried over: x");
     running.progress(Progress::ClockStarted, Moment(10 * SECOND));
     running.progress(Progress::Fired(1), Moment(10 * SECOND));
     // first, last, second, then
@@ -97,7 +98,7 @@ fn one_that_passes() {
         Progress::Trouble(1, "late".to_owned()),
         Moment(300 * SECOND),
     );
-    running.began("another".to_owned());
+    running.began("another".to_owned(), &[]);
     assert_eq!(running, over, "what has ended never changes");
     running.stop().expect_err("it has ended");
     let text = serde_json::to_string(&running).expect("JSON");
@@ -110,7 +111,7 @@ fn one_that_passes() {
 #[test]
 fn one_that_is_stopped() {
     let mut running = experiment();
-    running.began("run-1".to_owned());
+    running.began("run-1".to_owned(), &[]);
     running.progress(Progress::ClockStarted, Moment(10 * SECOND));
     running.progress(Progress::Fired(1), Moment(10 * SECOND));
     running.stop().expect("it runs");
@@ -129,14 +130,14 @@ fn one_that_is_stopped() {
 fn one_that_is_stopped_before_it_began_does_not_run_again() {
     let mut running = experiment();
     running.stop().expect("it begins");
-    running.began("run-1".to_owned());
+    running.began("run-1".to_owned(), &[]);
     assert_eq!(status(&running), "stopping");
 }
 
 #[test]
 fn one_whose_fault_does_not_fire() {
     let mut running = experiment();
-    running.began("run-1".to_owned());
+    running.began("run-1".to_owned(), &[]);
     running.progress(
         Progress::Trouble(1, "node 2: no answer".to_owned()),
         Moment(SECOND),
