@@ -22,6 +22,10 @@ mod operations;
 mod run;
 mod service;
 
-pub use ask::{Fis, is_path};
+pub use ask::Fis;
 pub use open::{OpenError, Opened, Place, open};
 pub use service::Service;
+
+#[cfg(test)]
+#[path = "fis/fis_test.rs"]
+mod fis_test;

@@ -16,7 +16,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ana_drill::fis::api::request::BEGINNINGS;
+use ana_drill::fis::api::request::{METHODS, PATHS, is_path};
 use ana_env::runtime::Tasks;
 use ana_env::{Env, Listener, Stream, time};
 use bytes::Bytes;
@@ -31,7 +31,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use super::roster::Roster;
 use super::supervisor_api::{PREFIX, SupervisorApi};
-use crate::fis::{self, Fis};
+use crate::fis::Fis;
 
 /// Connections at once; each costs two descriptors and two small buffers.
 const CONNECTIONS_MAX: usize = 4096;
@@ -189,8 +189,13 @@ async fn own_answer(
         }
     };
     let path = head.uri.path();
-    if let Some(fis) = fis.filter(|_| fis::is_path(path)) {
-        let response = fis.answer(&head, body, now_ms).await;
+    if let Some(fis) = fis.filter(|_| is_path(path)) {
+        let mut response = fis.answer(&head, body, now_ms).await;
+        if head.version <= http::Version::HTTP_11 {
+            // Clients that keep connections must know that this one ends.
+            let close = http::HeaderValue::from_static("close");
+            response.headers_mut().insert("connection", close);
+        }
         answered.notify_one();
         return Ok(response);
     }
@@ -228,8 +233,10 @@ async fn read_until_chosen(client: &mut Stream, first: &mut Vec<u8>) -> io::Resu
 fn choose(first: &[u8]) -> Option<Choice> {
     let mut undecided = false;
     let supervised = ["GET ", "POST "].map(|method| format!("{method}{PREFIX}"));
-    let starts = supervised.iter().map(String::as_str);
-    for start in starts.chain(BEGINNINGS.iter().copied()) {
+    let of_fis = METHODS
+        .iter()
+        .flat_map(|method| PATHS.iter().map(move |path| format!("{method} {path}")));
+    for start in supervised.into_iter().chain(of_fis) {
         if first.starts_with(start.as_bytes()) {
             return Some(Choice::Supervisor);
         }

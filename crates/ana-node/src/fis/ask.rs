@@ -20,14 +20,6 @@ pub(super) const ASKS_WAITING: usize = 64;
 /// Taking faults away and writing the record down, when the cluster ends.
 const END_MAX: Duration = Duration::from_secs(20);
 
-/// The paths of FIS; Kinesis has none but `/`.
-const PATHS: [&str; 3] = ["/experimentTemplates", "/experiments", "/actions"];
-
-/// Whether a path is one of FIS.
-pub fn is_path(path: &str) -> bool {
-    PATHS.iter().any(|each| path.starts_with(each))
-}
-
 /// The outcome of a request.
 pub(super) type Outcome = Result<Value, Refusal>;
 

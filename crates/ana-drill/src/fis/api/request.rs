@@ -4,17 +4,23 @@ use super::identity::{EXPERIMENT, TEMPLATE, is_id};
 use super::page::Page;
 use super::refusal::Refusal;
 
-/// How the requests of FIS begin. Kinesis has `POST /` alone, so nothing is ever meant for both.
-pub const BEGINNINGS: &[&str] = &[
-    "GET /experimentTemplates",
-    "POST /experimentTemplates",
-    "PATCH /experimentTemplates",
-    "DELETE /experimentTemplates",
-    "GET /experiments",
-    "POST /experiments",
-    "DELETE /experiments",
-    "GET /actions",
+/// The methods of FIS.
+pub const METHODS: [&str; 4] = ["GET", "POST", "PATCH", "DELETE"];
+/// How the paths of FIS begin, those of operations that are not offered as well: a client sends all its requests over
+/// one connection. Kinesis has `POST /` alone, so nothing is ever meant for both.
+pub const PATHS: [&str; 6] = [
+    "/actions",
+    "/experimentTemplates",
+    "/experiments",
+    "/safetyLevers",
+    "/tags/",
+    "/targetResourceTypes",
 ];
+
+/// Whether a path is one of FIS.
+pub fn is_path(path: &str) -> bool {
+    PATHS.iter().any(|each| path.starts_with(each))
+}
 
 /// An operation, with what the request's head says of it.
 #[derive(Debug, Clone, PartialEq, Eq)]

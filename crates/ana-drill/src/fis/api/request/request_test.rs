@@ -7,9 +7,10 @@ const EXP: &str = "EXP5AFKPUZejoty38";
 
 /// The operation of a request that begins as those of FIS do.
 fn read(method: &str, path: &str, query: &str) -> Result<Operation, Refusal> {
-    let line = format!("{method} {path}");
-    let begins = BEGINNINGS.iter().any(|each| line.starts_with(each));
-    assert!(begins, "{line} is taken for FIS");
+    assert!(
+        METHODS.contains(&method) && is_path(path),
+        "{method} {path}"
+    );
     Operation::read(method, path, Some(query))
 }
 
@@ -78,6 +79,7 @@ fn what_is_not_there_is_refused() {
         ("GET", "/experiments/EXP5AFKPUZejoty38/resolvedTargets", 404),
         ("GET", "/actions?", 404),
         ("GET", "/experiments/", 404),
+        ("GET", "/tags/arn%3Aaws%3Afis", 404),
     ] {
         let refusal = Operation::read(method, path, None).expect_err(path);
         assert_eq!(refusal.status, status, "{path}");
