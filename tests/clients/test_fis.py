@@ -40,10 +40,11 @@ def fis(cluster):
     return client(cluster)
 
 
-def client(cluster, secret_key: str | None = None):
+def client(cluster, secret_key: str | None = None, scheme: str = "http"):
     """FIS is answered over plain HTTP, also where the cluster has TLS."""
     return boto3.client(
-        "fis", endpoint_url=cluster.endpoint.replace("https://", "http://"), region_name=REGION,
+        "fis", endpoint_url=f"{scheme}://" + cluster.endpoint.split("://")[1], region_name=REGION,
+        verify=cluster.certificate,
         aws_access_key_id=cluster.access_key, aws_secret_access_key=secret_key or cluster.secret_key,
         config=Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=30))
 
@@ -239,6 +240,8 @@ def test_signatures_are_checked(secure_cluster, name):
     fis, kinesis = client(secure_cluster), secure_cluster.client()
     wrong = client(secure_cluster, secret_key="not the secret")
     assert refused(wrong.list_experiments) == ("InvalidSignatureException", 403)
+    by_a_node = client(secure_cluster, scheme="https")
+    assert refused(by_a_node.list_experiments) == ("ValidationException", 400)
     kinesis.create_stream(StreamName=name, ShardCount=1)
     wait_active(kinesis, name)
     made = fis.create_experiment_template(**template(name, "PT5M"))["experimentTemplate"]["id"]

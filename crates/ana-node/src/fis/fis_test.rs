@@ -25,9 +25,18 @@ fn test(test: impl Future<Output = ()>) {
     runtime.expect("a runtime").block_on(scope(1, test));
 }
 
+fn disk() -> Arc<MemoryDisk> {
+    let options = MemoryDiskOptions {
+        sync_min: Duration::ZERO,
+        sync_max: Duration::ZERO,
+        ..MemoryDiskOptions::default()
+    };
+    Arc::new(MemoryDisk::new(1, options))
+}
+
 fn env() -> Env {
     Env {
-        disk: Arc::new(MemoryDisk::new(1, MemoryDiskOptions::default())),
+        disk: disk(),
         ..Env::real()
     }
 }
@@ -114,6 +123,32 @@ fn templates_are_bounded_and_outlive_the_process() {
         assert_eq!(ask(&fis, "GET", &path, &Value::Null).await.0, 404);
         let (status, ..) = ask(&fis, "POST", "/experimentTemplates", &template("x")).await;
         assert_eq!(status, 200, "there is room again");
+    });
+}
+
+#[test]
+fn what_cannot_be_kept_was_not_made() {
+    test(async {
+        let disk = disk();
+        let tasks = Tasks::new();
+        let env = Env {
+            disk: Arc::clone(&disk) as Arc<dyn ana_env::Disk>,
+            ..Env::real()
+        };
+        let fis = serve(&env, &tasks).await;
+        disk.fail_writes(Some(std::io::ErrorKind::StorageFull));
+        let (status, kind, body) = ask(&fis, "POST", "/experimentTemplates", &template("t")).await;
+        assert_eq!((status, kind.as_str()), (500, "InternalServerException"));
+        assert!(body.to_string().contains("free space"), "{body}");
+        let (_, _, listed) = ask(&fis, "GET", "/experimentTemplates", &Value::Null).await;
+        assert_eq!(listed, json!({ "experimentTemplates": [] }));
+        disk.fail_writes(None);
+        assert_eq!(
+            ask(&fis, "POST", "/experimentTemplates", &template("t"))
+                .await
+                .0,
+            200
+        );
     });
 }
 
