@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::Result;
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::types::ShardIteratorType;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 use crate::cluster::{client, now, pause};
 use crate::verdict::{Read, read_of};
@@ -41,7 +41,7 @@ pub struct Polled {
 #[derive(Debug)]
 pub struct Readers {
     stop: Arc<AtomicBool>,
-    tasks: Vec<JoinHandle<Polled>>,
+    tasks: JoinSet<Polled>,
 }
 
 impl Readers {
@@ -49,19 +49,18 @@ impl Readers {
     #[must_use]
     pub fn start(addresses: &[String], stream: &str, shards: &[String]) -> Readers {
         let stop = Arc::new(AtomicBool::new(false));
-        let pairs = addresses
-            .iter()
-            .flat_map(|at| shards.iter().map(move |shard| (at, shard)));
-        let tasks = pairs.map(|(at, shard)| {
-            let polled = Polled {
-                at: at.clone(),
-                shard: shard.clone(),
-                began: now(),
-                looks: Vec::new(),
-            };
-            tokio::spawn(poll(polled, stream.to_owned(), Arc::clone(&stop)))
-        });
-        let tasks = tasks.collect();
+        let mut tasks = JoinSet::new();
+        for at in addresses {
+            for shard in shards {
+                let polled = Polled {
+                    at: at.clone(),
+                    shard: shard.clone(),
+                    began: now(),
+                    looks: Vec::new(),
+                };
+                tasks.spawn(poll(polled, stream.to_owned(), Arc::clone(&stop)));
+            }
+        }
         Readers { stop, tasks }
     }
 
@@ -69,11 +68,11 @@ impl Readers {
     ///
     /// # Errors
     /// When a reader panicked.
-    pub async fn stop(self) -> Result<Vec<Polled>> {
+    pub async fn stop(mut self) -> Result<Vec<Polled>> {
         self.stop.store(true, Ordering::Relaxed);
         let mut all = Vec::new();
-        for task in self.tasks {
-            all.push(task.await?);
+        while let Some(polled) = self.tasks.join_next().await {
+            all.push(polled?);
         }
         Ok(all)
     }

@@ -17,6 +17,8 @@ use aws_sdk_kinesis::error::SdkError;
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 
+use tokio::task::JoinSet;
+
 use super::{SHARDS, STREAM};
 
 const MEASURED: Duration = Duration::from_secs(5);
@@ -87,17 +89,16 @@ async fn run(client: &Client, work: Work) -> Result<(u64, Arc<Counts>)> {
         Arc::new(AtomicBool::new(false)),
         Arc::new(Counts::default()),
     );
-    let tasks: Vec<_> = (0..work.tasks)
-        .map(|task| {
-            let (client, stop, counts) = (client.clone(), Arc::clone(&stop), Arc::clone(&counts));
-            tokio::spawn(async move {
-                while !stop.load(Ordering::Relaxed) {
-                    put(&client, work, task, &counts).await;
-                    pause(work.pause_ms).await;
-                }
-            })
-        })
-        .collect();
+    let mut tasks = JoinSet::new();
+    for task in 0..work.tasks {
+        let (client, stop, counts) = (client.clone(), Arc::clone(&stop), Arc::clone(&counts));
+        tasks.spawn(async move {
+            while !stop.load(Ordering::Relaxed) {
+                put(&client, work, task, &counts).await;
+                pause(work.pause_ms).await;
+            }
+        });
+    }
     // The bursts that buckets allow at first are not counted.
     let warm = now();
     while warm.elapsed() < Duration::from_secs(2) {
@@ -110,8 +111,8 @@ async fn run(client: &Client, work: Work) -> Result<(u64, Arc<Counts>)> {
     let done = counts.acknowledged.load(Ordering::Relaxed) - before;
     let per_s = done * 1000 / u64::try_from(since.elapsed().as_millis())?;
     stop.store(true, Ordering::Relaxed);
-    for each in tasks {
-        each.await?;
+    while let Some(ended) = tasks.join_next().await {
+        ended?;
     }
     Ok((per_s, counts))
 }

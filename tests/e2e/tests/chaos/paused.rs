@@ -1,11 +1,6 @@
 //! A leader that stands still for longer than its lease, and goes on: by then others lead, and it must not answer from
 //! what it remembers.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "what was measured is part of the result"
-)]
-
 use std::time::Duration;
 
 use ana_check::Anomaly;

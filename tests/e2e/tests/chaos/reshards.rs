@@ -1,11 +1,6 @@
 //! Splits, merges and new shard counts one after another, while nodes are killed, stand still, are cut off and have slow
 //! disks. The lineage stays exact, and every record is where it was acknowledged.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "what was measured is part of the result"
-)]
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -18,6 +13,7 @@ use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::types::{ScalingType, Shard};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use tokio::task::JoinSet;
 
 use super::{HEALED_WITHIN, Listed, NODES, STREAM, Scene, list};
 
@@ -147,14 +143,17 @@ async fn shards_are_split_and_merged_through_everything() -> Result<()> {
     let mut scene = Scene::start(20_261_131).await?;
     let done = Arc::new(AtomicU32::new(0));
     let client = scene.cluster.client(3);
-    let work = tokio::spawn(reshard(client, wanted, Arc::clone(&done)));
+    let mut work = JoinSet::new();
+    work.spawn(reshard(client, wanted, Arc::clone(&done)));
     let mut faults = std::collections::BTreeMap::<&str, u32>::new();
-    while !work.is_finished() {
+    let listed = loop {
+        if let Some(ended) = work.try_join_next() {
+            break ended??;
+        }
         let fault = fault(&mut scene.cluster, &mut scene.dice).await;
         let what = fault.with_context(|| format!("after {faults:?}"))?;
         *faults.entry(what).or_default() += 1;
-    }
-    let listed = work.await??;
+    };
     let healed = now();
     let last = list(&scene.cluster.client(5)).await?;
     let open: Vec<_> = open(&last)?
