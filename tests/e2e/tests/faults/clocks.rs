@@ -1,6 +1,11 @@
 //! Clocks that jump and drift while leaders move between them: arrival times never go back, and nothing is dropped
 //! early.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "what was measured is part of the result"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 
