@@ -42,10 +42,23 @@ async fn whole(cluster: &mut Cluster) -> Result<Duration> {
     }
 }
 
+/// The last entry in the log of the large stream.
+fn last_index(cluster: &Cluster) -> Result<u64> {
+    let groups = cluster.status()?.groups;
+    let large = groups.iter().find(|it| it.stream.as_deref() == Some(OTHER));
+    Ok(large.context("a group")?.last_index)
+}
+
 /// Cuts the log of the large stream, so that there are snapshots.
 async fn make_snapshots(cluster: &Cluster) -> Result<()> {
+    // Where a log may be cut is an entry in it, with the time of then: that has to be before the clocks go ahead. A
+    // leader looks every second whether so much was written.
+    let (since, filled) = (now(), last_index(cluster)?);
+    while last_index(cluster)? == filled && since.elapsed() < Duration::from_secs(5) {
+        pause(50).await;
+    }
     for node in ["1", "2", "3"] {
-        let ahead = ["clock.jump", "--offset", "25h", "--node", node];
+        let ahead = ["clock.jump", "--offset", "27h", "--node", node];
         add(cluster, &ahead)?;
     }
     let since = now();
