@@ -1,11 +1,6 @@
 //! Partitions in every shape, one after another. Whoever has a majority goes on; a node that is let back in causes no
 //! election.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "what was measured is part of the result"
-)]
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 
