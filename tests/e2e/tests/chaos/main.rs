@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use ana_check::Verdict;
 use ana_e2e::cluster::{Cluster, create_stream, now, pause};
 use ana_e2e::ledger::Ledger;
-use ana_e2e::producers::{Load, Producers};
+use ana_e2e::producers::Producers;
 use ana_e2e::readers::{Polled, Readers};
 use ana_e2e::replicas::assert_identical;
 use ana_e2e::verdict::{Story, read_all};
@@ -45,18 +45,7 @@ impl Scene {
         let cluster = Cluster::start(folder.path(), &["--limits", "off"]).await?;
         create_stream(&cluster.client(3), STREAM, i32::try_from(SHARDS)?).await?;
         let ledger = Arc::new(Ledger::default());
-        let producers = Self::addresses(&cluster)?
-            .iter()
-            .zip(["a", "b", "c"])
-            .map(|(address, prefix)| {
-                let load = Load {
-                    producers: 1,
-                    prefix,
-                    ..Load::usual(&format!("http://{address}"), STREAM)
-                };
-                Producers::start(&load, &ledger)
-            })
-            .collect();
+        let producers = Producers::at_each_node(&cluster, STREAM, &ledger)?;
         Ok(Scene {
             cluster,
             ledger,

@@ -16,20 +16,10 @@ use ana_e2e::replicas::assert_identical;
 use ana_e2e::verdict::{judge, read_all, told};
 use anyhow::{Context, Result, ensure};
 
-use super::{LARGE_RECORDS, OTHER, SHARDS, STREAM, add, cut, fill};
+use super::{LARGE_RECORDS, OTHER, SHARDS, STREAM, add, cut, fill, leader};
 
 async fn large_records(cluster: &Cluster) -> Result<usize> {
     Ok(read_all(&cluster.client(5), OTHER).await?.len())
-}
-
-/// Who leads a shard of the stream.
-fn leader(cluster: &Cluster) -> Result<u64> {
-    let status = cluster.status()?;
-    let group = status
-        .groups
-        .iter()
-        .find(|group| group.stream.as_deref() == Some(STREAM));
-    group.and_then(|group| group.leader).context("a leader")
 }
 
 /// Puts are acknowledged after `since` by every shard.
@@ -63,12 +53,9 @@ async fn clocks_jump_and_drift_and_arrival_times_never_go_back() -> Result<()> {
     create_stream(&cluster.client(3), OTHER, 1).await?;
     let ledger = Arc::new(Ledger::default());
     let load = Load {
-        endpoint: cluster.endpoint.clone(),
-        stream: STREAM.to_owned(),
         producers: 2,
-        keys_per_producer: 12,
         pause_ms: 5,
-        prefix: "p",
+        ..Load::usual(&cluster.endpoint, STREAM)
     };
     let producers = Producers::start(&load, &ledger);
     everybody_writes(&ledger, Duration::from_secs(10)).await?;

@@ -116,12 +116,8 @@ async fn damage_of_every_kind_is_noticed_and_repaired() -> Result<()> {
     create_stream(&cluster.client(3), OTHER, 1).await?;
     let ledger = Arc::new(Ledger::default());
     let load = Load {
-        endpoint: cluster.endpoint.clone(),
-        stream: STREAM.to_owned(),
         producers: 2,
-        keys_per_producer: 12,
-        pause_ms: 10,
-        prefix: "p",
+        ..Load::usual(&cluster.endpoint, STREAM)
     };
     // Before anything is promised: what is a day old goes, and what stands for it is a snapshot.
     fill(&cluster).await?;

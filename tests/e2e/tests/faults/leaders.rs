@@ -230,12 +230,8 @@ async fn leaders_go_where_they_should_and_stay_away_from_where_they_should_not()
     create_stream(&cluster.client(3), STREAM, SHARDS).await?;
     let ledger = Arc::new(Ledger::default());
     let load = Load {
-        endpoint: cluster.endpoint.clone(),
-        stream: STREAM.to_owned(),
         producers: 2,
-        keys_per_producer: 12,
-        pause_ms: 10,
-        prefix: "p",
+        ..Load::usual(&cluster.endpoint, STREAM)
     };
     let producers = Producers::start(&load, &ledger);
     every_shard(&ledger, now(), Duration::from_secs(10)).await?;

@@ -46,6 +46,16 @@ pub(crate) fn faults(cluster: &Cluster) -> Result<Vec<Entry>> {
     Ok(serde_json::from_str::<Listed>(&listed)?.faults)
 }
 
+/// Who leads a shard of the stream.
+pub(crate) fn leader(cluster: &Cluster) -> Result<u64> {
+    let status = cluster.status()?;
+    let group = status
+        .groups
+        .iter()
+        .find(|group| group.stream.as_deref() == Some(STREAM));
+    group.and_then(|group| group.leader).context("a leader")
+}
+
 /// Switches a fault on, and says when it cannot have been on before.
 pub(crate) fn add(cluster: &Cluster, words: &[&str]) -> Result<Instant> {
     let since = now();
