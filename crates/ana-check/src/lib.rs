@@ -16,6 +16,7 @@ pub mod sequence;
 pub mod history;
 pub mod verdict;
 pub mod check;
+pub mod ledger;
 mod work;
 mod index;
 mod anomalies;

@@ -3,7 +3,7 @@
 //! Must stay true: locks in here are held for a few lines and never over an await; every cache can be dropped at any
 //! time without changing an answer.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ana_env::Env;
@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use crate::admission::Admission;
 use crate::config::RouterConfig;
 use crate::leader::{self, Leaders, Repeat};
+use crate::ledger::Ledger;
 use crate::load::Loads;
 use crate::messages::{CommandMeta, MetaAnswer, MetaIndex};
 use crate::places::Places;
@@ -52,6 +53,8 @@ pub(crate) struct Context {
     pub(crate) reads: Semaphore,
     /// Subscriptions served here, and leases given out here.
     pub(crate) subscriptions: Subscriptions,
+    /// What is noted of puts and reads while somebody wants to know.
+    pub(crate) ledger: Arc<Ledger>,
     /// All background work.
     pub(crate) tasks: Tasks,
 }
@@ -91,6 +94,7 @@ impl Deadline {
 impl Context {
     pub(crate) fn new(env: Env, groups: Groups, peers: Peers, config: RouterConfig) -> Self {
         Self {
+            ledger: Arc::new(Ledger::new(Arc::clone(&env.clock), Arc::clone(&env.rng))),
             env,
             groups,
             peers,

@@ -10,6 +10,7 @@
 pub mod config;
 pub mod ops;
 pub mod router;
+pub mod ledger;
 
 mod put;
 mod get;

@@ -21,6 +21,7 @@ use futures::future::join_all;
 use crate::context::{Context, Deadline};
 use crate::error::LeaderError;
 use crate::leader::{Repeat, at_leader};
+use crate::ledger::Outcome;
 use crate::messages::{Append, Appended, Part, Run, SubAnswer};
 use crate::ops::{EntryError, Placed, PutEntry, PutRecord, PutRecords, PutResults};
 use crate::router::Answer;
@@ -168,6 +169,15 @@ enum Fate {
 }
 
 impl Fate {
+    /// What the ledger is told of it.
+    fn outcome(&self) -> Outcome {
+        match self {
+            Self::Placed(placed) => Outcome::Placed(*placed),
+            Self::Throttled(_) | Self::Waiting => Outcome::NotWritten,
+            Self::Unknown => Outcome::Open,
+        }
+    }
+
     fn into_result(self, stream: &StreamName) -> Result<Placed, EntryError> {
         match self {
             Self::Placed(placed) => Ok(placed),
@@ -230,13 +240,31 @@ impl Batch {
         })
     }
 
-    /// Sends until nothing waits, nothing more can be done, or the deadline; the error says that the stream is gone.
+    /// Sends the records, with a note in the ledger when somebody wants to know.
     async fn carry_out(
         mut self,
         context: &Context,
-        mut route: Arc<Route>,
+        route: Arc<Route>,
         deadline: Deadline,
     ) -> Answer<(Vec<Fate>, Option<KinesisError>)> {
+        let begun = context
+            .ledger
+            .begin((route.key, &route.name), &self.records);
+        let gone = self.send(context, route, deadline).await?;
+        if let Some(begun) = begun {
+            begun.settle(self.fates.iter().map(Fate::outcome));
+        }
+        Ok((self.fates, gone))
+    }
+
+    /// Sends until nothing waits, nothing more can be done, or the deadline; the error that is found says that the
+    /// stream is gone.
+    async fn send(
+        &mut self,
+        context: &Context,
+        mut route: Arc<Route>,
+        deadline: Deadline,
+    ) -> Answer<Option<KinesisError>> {
         loop {
             let parcels = self.parcels(&route)?;
             let sent = parcels.iter().map(|(group, parcel)| {
@@ -258,15 +286,15 @@ impl Batch {
             }
             let gone = || context.look(|meta| meta.stream_by_key(route.key).is_none());
             if !self.fates.contains(&Fate::Waiting) {
-                return Ok((self.fates, None));
+                return Ok(None);
             }
             if !moved && !gone()? {
-                return Ok((self.fates, None));
+                return Ok(None);
             }
             match shard_map::newer_route(context, &route, deadline).await {
                 Ok(Some(newer)) => route = newer,
-                Ok(None) => return Ok((self.fates, None)),
-                Err(gone) => return Ok((self.fates, Some(gone))),
+                Ok(None) => return Ok(None),
+                Err(gone) => return Ok(Some(gone)),
             }
         }
     }

@@ -19,6 +19,7 @@ use ana_types::{GroupId, HashKey, KinesisError, NodeId, ShardIndex, StreamKey, S
 
 use crate::config::RouterConfig;
 use crate::context::Context;
+use crate::ledger::Ledger;
 use crate::ops;
 use crate::rates::{self, Rated};
 use crate::status::ClusterStatus;
@@ -233,6 +234,11 @@ impl Router {
     /// GetRecords, the iterator opened.
     pub async fn read(&self, request: ops::ReadRequest) -> Answer<ops::ReadAnswer> {
         get::read(&self.context, request).await
+    }
+
+    /// What this node notes of puts and reads while somebody wants to know.
+    pub fn ledger(&self) -> &Ledger {
+        &self.context.ledger
     }
 
     /// A dry run of SubscribeToShard: everything it judges before it takes over from an earlier subscription.
