@@ -47,6 +47,8 @@ pub struct StreamLedger {
     pub healed_us: Option<u64>,
     /// When the last notes were taken from every node.
     pub ended_us: u64,
+    /// Until when readers were looked at.
+    pub reads_end_us: u64,
 }
 
 /// A put, or the attempt of one whose outcome no answer told.

@@ -169,6 +169,11 @@ pub enum Fault {
     /// Something done once cannot last.
     #[error("{0} is done once and takes no `for`")]
     ForRefused(&'static str),
+    /// Both a load and what is to be watched instead.
+    #[error(
+        "a drill has a [load] of its own or looks at what your application does: leave out [load] or [watch]"
+    )]
+    LoadAndWatch,
     /// Exactly one of several keys must be there.
     #[error("exactly one of {} must be there", .0.join(", "))]
     ExactlyOne(&'static [&'static str]),

@@ -6,12 +6,14 @@
 mod read;
 mod step;
 mod load;
+mod watch;
 mod checks;
 mod write;
 
 pub use load::Load;
 pub(crate) use read::STEPS_MAX;
 pub use step::Step;
+pub use watch::Watch;
 
 use crate::check::Check;
 use crate::error::{DrillError, Fault};
@@ -34,6 +36,8 @@ pub struct Drill {
     pub steady: Vec<Check>,
     /// The load to put on meanwhile; where absent, the user's own application does.
     pub load: Option<Load>,
+    /// What of that application's traffic is looked at; all of it where absent. Not beside a load.
+    pub watch: Option<Watch>,
     /// The faults, in the order of the file.
     pub steps: Vec<Step>,
     /// What ends it at once.
@@ -72,6 +76,12 @@ impl fmt::Display for DrillName {
 }
 
 impl Drill {
+    /// What of the user's own traffic is looked at: something, unless the drill has a load.
+    pub fn watched(&self) -> Option<Watch> {
+        let watch = || self.watch.clone().unwrap_or_default();
+        self.load.is_none().then(watch)
+    }
+
     /// Reads a drill from TOML.
     pub fn from_toml(text: &str) -> Result<Drill, DrillError> {
         let value =

@@ -27,7 +27,7 @@ mod fields;
 mod near;
 
 pub use error::{DrillError, Fault};
-pub use file::{Drill, DrillName, Load, Step};
+pub use file::{Drill, DrillName, Load, Step, Watch};
 pub use plan::{Plan, PlanError};
 pub use targets::{Pick, Target};
 pub use topology::Topology;

@@ -91,6 +91,12 @@ named! {
         OrderPerKeyKept = "order_per_key_kept",
         /// Every replica of a shard holds the same bytes.
         ReplicasIdentical = "replicas_identical",
+        /// No consumer of the user's own passed over a record.
+        NoRecordSkipped = "no_record_skipped",
+        /// No consumer of the user's own was given again what it certainly had.
+        NoRecordReadTwice = "no_record_read_twice",
+        /// No consumer of the user's own began again before what it certainly had.
+        CheckpointNeverBack = "checkpoint_never_back",
     }
 }
 

@@ -10,7 +10,7 @@ use crate::action::{Action, Harm, Revert};
 use crate::blast::{Blast, ZONES_ASSUMED, zones_of};
 use crate::chance::Chance;
 use crate::check::{Check, Window};
-use crate::file::{Drill, DrillName, Load, Step};
+use crate::file::{Drill, DrillName, Load, Step, Watch};
 use crate::quantity::Span;
 use crate::targets::{ResolveError, Target};
 use crate::topology::Topology;
@@ -36,6 +36,8 @@ pub struct Plan {
     pub before: Span,
     /// The load, if the runner puts it on.
     pub load: Option<Load>,
+    /// What of the user's own traffic is looked at, if there is no load.
+    pub watch: Option<Watch>,
     /// The faults in the order in which they fire.
     pub faults: Vec<Planned>,
     /// When the last fault is gone.
@@ -172,6 +174,7 @@ impl Plan {
             steady: drill.steady.clone(),
             before: drill.steady.iter().map(watched).max().unwrap_or_default(),
             load: drill.load.clone(),
+            watch: drill.watched(),
             faults,
             heal_at,
             ends_at: heal_at.plus(after),

@@ -8,6 +8,7 @@
 //!   POST /_ana/leader/transfer?group=G&to=N            asks the leader (this node) to hand over
 //!   GET  /_ana/leaders                                 zones that are to have no leaders (`leaders`)
 //!   POST /_ana/leaders/move                            moves the leader of a group, or all of a zone
+//!   GET, POST /_ana/ledger, POST /_ana/ledger/stop      notes of puts and reads, on a lease (`ledger`)
 //!   GET  /_ana/faults                                  the faults that are on at this node, with the time they have left
 //!   POST /_ana/faults                                  switches a fault on, or renews it; the body is one fault
 //!   POST /_ana/faults/stop                             ends {"id": "..."} or {"all": true}
@@ -19,6 +20,7 @@
 mod digest;
 pub mod document;
 pub mod leaders;
+pub mod ledger;
 
 use ana_gateway::{AdminHandler, AdminReply};
 use ana_router::Router;
@@ -78,6 +80,9 @@ impl NodeAdmin {
         }
         if path.starts_with(leaders::PATH) {
             return leaders::answer(&self.router, method, path, body).await;
+        }
+        if path.starts_with(ledger::PATH) {
+            return ledger::answer(&self.router, method, (path, query), body);
         }
         match (method, path) {
             ("GET", "/_ana/health") => self.health(),

@@ -3,7 +3,8 @@
 //!
 //! ```text
 //!   runner ── preflight ─> steady ─> course: timeline says what is due ─> hands carry it out ─> heal ─> closing
-//!                                       │ lookout, meter and load measure               audit, judge (ana-check)
+//!                                       │ lookout, meter and load measure,              audit, judge (ana-check)
+//!                                       │ or ledger: what the user's own application does
 //!                                       └─> journal, store: what happened, for whoever watches      report
 //! ```
 //! Read in this order: `record` (what a run leaves behind), `means` (how each action is carried out), `timeline`,
@@ -24,6 +25,7 @@ pub mod hands;
 pub mod store;
 pub mod journal;
 pub mod audit;
+pub mod ledger;
 pub mod judge;
 pub mod rows;
 pub mod rename;

@@ -7,6 +7,7 @@
 mod addressed;
 mod consumers;
 mod data;
+mod noted;
 mod scaling;
 mod settings;
 mod shards;
@@ -22,6 +23,7 @@ use ana_types::{AccountId, KinesisError, Region};
 use ana_wire::{Fault, Operation, Request, Response, SubscribeToShardInput};
 use async_trait::async_trait;
 
+use self::noted::Pushes;
 use self::tokens::Tokens;
 use crate::metrics::Metrics;
 
@@ -51,7 +53,11 @@ impl NodeService {
         }
     }
 
-    async fn carry_out(&self, request: Request) -> Result<Response, KinesisError> {
+    async fn carry_out(
+        &self,
+        context: &RequestContext,
+        request: Request,
+    ) -> Result<Response, KinesisError> {
         use Request as R;
         let (router, tokens, metrics) = (&self.router, &self.tokens, &self.metrics);
         match request {
@@ -78,7 +84,9 @@ impl NodeService {
             R::PutRecord(input) => data::put_record(router, metrics, input).await,
             R::PutRecords(input) => self.put_records(input).await,
             R::GetShardIterator(input) => data::iterator(router, tokens, input).await,
-            R::GetRecords(input) => data::get_records(router, tokens, metrics, input).await,
+            R::GetRecords(input) => {
+                data::get_records(router, tokens, metrics, (context, input)).await
+            }
             R::SubscribeToShard(_) => Err(KinesisError::Internal {
                 why: "a subscription has events for an answer: it goes through `subscribe`"
                     .to_owned(),
@@ -136,13 +144,14 @@ impl NodeService {
             let checked = subscribe::would_subscribe(router, input).await;
             return Err(checked.map_or_else(|error| self.fault(&error), |()| Fault::dry_run()));
         }
+        let pushes = Pushes::new(router, &input.consumer_arn, input.kind);
         let subscription = subscribe::subscribe(router, metrics, input).await;
         let subscription = subscription.map_err(|error| self.fault(&error))?;
         let service = self.clone();
         let fault = move |error: &KinesisError| service.fault(error);
         Ok(Box::pin(subscribe::events(
             subscription,
-            metrics.clone(),
+            (metrics.clone(), pushes),
             fault,
         )))
     }
@@ -157,7 +166,7 @@ impl Service for NodeService {
     async fn call(&self, context: RequestContext, request: Request) -> Result<Response, Fault> {
         let (operation, is_dry_run) = (request.operation(), request.is_dry_run());
         let begun = time::now();
-        let answer = self.carry_out(request).await.map_err(|error| {
+        let answer = self.carry_out(&context, request).await.map_err(|error| {
             let id = &context.request_id;
             tracing::debug!(%id, operation = operation.name(), %error, "refused");
             self.fault(&error)

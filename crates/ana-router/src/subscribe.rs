@@ -21,8 +21,8 @@ use std::time::Duration;
 use ana_env::time::{Instant, now, sleep_until};
 use ana_types::limits::{SUBSCRIPTION_EVENT_BYTES_MAX, SUBSCRIPTION_EVENT_RECORDS_MAX};
 use ana_types::{
-    ConsumerName, KinesisError, Position, Record, SequenceNumber, ShardIndex, StreamName,
-    SubscriptionError,
+    ConsumerName, KinesisError, Position, Record, SequenceNumber, ShardIndex, StreamKey,
+    StreamName, SubscriptionError,
 };
 use tokio::sync::watch;
 
@@ -200,6 +200,21 @@ impl Subscription {
     /// The stream it reads.
     pub fn stream(&self) -> &StreamName {
         &self.place.stream
+    }
+
+    /// The same by its identity.
+    pub fn stream_key(&self) -> StreamKey {
+        self.place.key
+    }
+
+    /// The first position that has not been given.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// What tells its session apart from all others.
+    pub fn session(&self) -> u64 {
+        self.session.id()
     }
 
     /// The shard it reads.

@@ -209,7 +209,7 @@ fn standing_still_and_catching_up_are_told() {
     let mut ledger = StreamLedger {
         deliveries,
         healed_us: Some(5 * S),
-        ended_us: 12 * S,
+        reads_end_us: 12 * S,
         ..ledger()
     };
     let consumer = only(consumers(&ledger));

@@ -187,7 +187,7 @@ fn in_time(ledger: &StreamLedger, all: &[&Delivery], found: &mut Found) {
     let last = all.last().filter(|last| last.next != END);
     // Somebody who never comes again stands still too.
     times.extend(last.map(|last| {
-        let length = ledger.ended_us.saturating_sub(last.answered_us);
+        let length = ledger.reads_end_us.saturating_sub(last.answered_us);
         (last.answered_us, length)
     }));
     let is_long = |(from, length): &(u64, u64)| {

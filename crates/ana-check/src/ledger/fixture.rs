@@ -52,6 +52,7 @@ pub(super) fn ledger() -> StreamLedger {
         log: Some(BTreeMap::from([(SHARD.to_owned(), log)])),
         one_in: 1,
         ended_us: 10 * S,
+        reads_end_us: 10 * S,
         ..StreamLedger::default()
     }
 }

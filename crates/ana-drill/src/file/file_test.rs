@@ -182,6 +182,15 @@ const WRONG_TAILS: &[(&str, &str)] = &[
         "[load]\nstream = \"s\"",
         "[load]: `puts_per_second` is missing",
     ),
+    (
+        "[load]\nstream = \"s\"\nputs_per_second = 5\n[watch]\n",
+        "leave out [load] or [watch]",
+    ),
+    ("[watch]\none_in = 0", "[watch]: `one_in` is 0"),
+    (
+        "[watch]\nstream = [\"s\"]",
+        "[watch]: unknown key `stream`; did you mean `streams`?",
+    ),
 ];
 
 /// A second step, and what is said.
@@ -260,6 +269,20 @@ fn what_is_left_out_has_its_default() {
         (drill.seed, drill.steady, drill.expect),
         (None, vec![], vec![])
     );
+}
+
+#[test]
+fn without_a_load_the_own_traffic_is_watched() {
+    let read = |more: &str| Drill::from_toml(&least("for = \"5s\"", more)).expect("a drill");
+    let watched = |more: &str| read(more).watched().map(|watch| watch.to_string());
+    let all = Some("your own traffic of all streams".to_owned());
+    assert_eq!(watched(""), all);
+    let some = "[watch]\nstreams = [\"b\", \"a\"]\none_in = 16";
+    let told = Some("your own traffic of a, b, one in 16 of its records".to_owned());
+    assert_eq!(watched(some), told);
+    let again = Drill::from_toml(&read(some).to_string()).expect("read back");
+    assert_eq!(again, read(some));
+    assert_eq!(watched("[load]\nstream = \"s\"\nputs_per_second = 5"), None);
 }
 
 #[test]

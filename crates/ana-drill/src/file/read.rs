@@ -1,6 +1,6 @@
 //! Reading the whole file.
 
-use super::{Drill, DrillName, Load, Step, WHOLE, checks};
+use super::{Drill, DrillName, Load, Step, WHOLE, Watch, checks};
 use crate::document::Value;
 use crate::error::{DrillError, Fault};
 use crate::fields::{Fields, within, wrong_kind};
@@ -39,6 +39,13 @@ pub(super) fn drill(value: Value) -> Result<Drill, DrillError> {
         Some(value) => Some(Load::read(value)?),
         None => None,
     };
+    let watch = match fields.raw("watch") {
+        Some(value) => Some(Watch::read(value)?),
+        None => None,
+    };
+    if load.is_some() && watch.is_some() {
+        return Err(Fault::LoadAndWatch.at(WHOLE));
+    }
     let steps = fields.raw("step");
     let stop = match fields.raw("stop") {
         Some(value) => checks::stop(value)?,
@@ -57,6 +64,7 @@ pub(super) fn drill(value: Value) -> Result<Drill, DrillError> {
         seed,
         steady,
         load,
+        watch,
         steps,
         stop,
         expect,

@@ -22,6 +22,12 @@ impl Display for Drill {
             writeln!(f, "keys = {}\nconsumers = {}", load.keys, load.consumers)?;
             writeln!(f, "fan_out = {}\nshards = {}", load.fan_out, load.shards)?;
         }
+        if let Some(watch) = &self.watch {
+            let streams = watch.streams.iter().map(|name| text(name.as_str()));
+            let streams: Vec<String> = streams.collect();
+            writeln!(f, "\n[watch]\nstreams = [{}]", streams.join(", "))?;
+            writeln!(f, "one_in = {}", watch.one_in)?;
+        }
         for step in &self.steps {
             write_step(f, step)?;
         }

@@ -72,6 +72,7 @@ fn template(mut fields: Fields) -> Result<Import, DrillError> {
         seed: None,
         steady: Vec::new(),
         load: None,
+        watch: None,
         steps: schedule::steps(planned)?,
         stop: Vec::new(),
         expect: Vec::new(),

@@ -337,6 +337,7 @@ fn the_screen_of_little() {
             d   seed drawn at the start
             a
 
+            watch    your own traffic of all streams
              1      0s once    *.......................  change.add_node
                                on zone a; hurts nothing; stays
 

@@ -24,6 +24,9 @@ impl Display for Plan {
         if let Some(load) = &self.load {
             writeln!(f, "{:EDGE$}{load}", "load")?;
         }
+        if let Some(watch) = &self.watch {
+            writeln!(f, "{:EDGE$}{watch}", "watch")?;
+        }
         for fault in &self.faults {
             write_fault(f, self, fault)?;
         }

@@ -78,14 +78,19 @@ pub struct Judged {
     pub load: Option<LoadAudit>,
 }
 
-/// Judges a run.
+/// Judges a run; `own` is the verdict on the user's own puts.
 pub fn judge(
     history: &History,
+    own: Option<Verdict>,
     was_read_back: bool,
     keys: &KeyOrder,
     replicas: Option<&Comparison>,
 ) -> Judged {
     let verdict = check(history);
+    let verdict = match own {
+        Some(own) => verdict.join(own),
+        None => verdict,
+    };
     let mut audits: Vec<(Flag, Audit)> = OF_FLAGS
         .iter()
         .map(|(flag, anomalies)| (*flag, audit(&verdict, anomalies)))

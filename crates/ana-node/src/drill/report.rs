@@ -1,7 +1,8 @@
 //! A record as a person reads it: the answer on the first screen, then what is behind it.
 //!
 //! ```text
-//!   text (here)   html   junit      verdict   the answer in a word      markup   texts that any document can hold
+//!   text (here)   html   junit      own       what was found of the user's own traffic
+//!                               verdict   the answer in a word      markup   texts that any document can hold
 //! ```
 //! Must stay true: everything is made from the record alone, so that every form of a report says the same; a check that
 //! saw no data never has a tick.
@@ -9,6 +10,7 @@
 mod html;
 mod junit;
 mod markup;
+mod own;
 mod verdict;
 
 use std::path::Path;
@@ -60,6 +62,7 @@ pub fn text(record: &Record, dir: Option<&Path>, paint: Paint) -> String {
     for consumer in &record.consumers {
         line(&of_consumer(consumer));
     }
+    line(&own::text(record));
     if let Some(broken) = &record.first_broken {
         line(first_broken(broken).trim_end());
     }

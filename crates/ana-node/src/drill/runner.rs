@@ -9,6 +9,7 @@
 
 mod closing;
 mod course;
+mod own;
 mod preflight;
 
 use std::fmt;

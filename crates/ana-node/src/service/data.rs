@@ -1,5 +1,6 @@
 //! Records: put, iterators, get.
 
+use ana_gateway::RequestContext;
 use ana_router::ops::{self, EntryError};
 use ana_router::{Answer, Router};
 use ana_types::KinesisError;
@@ -9,6 +10,7 @@ use ana_wire::{
     PutRecordsResultEntry, Response,
 };
 
+use super::noted;
 use super::streams::stream_ref;
 use super::tokens::Tokens;
 use crate::metrics::{Metrics, PutOutcome, ReadOutcome, bytes_of};
@@ -115,8 +117,9 @@ pub(super) async fn get_records(
     router: &Router,
     tokens: &Tokens,
     metrics: &Metrics,
-    input: GetRecordsInput,
+    (context, input): (&RequestContext, GetRecordsInput),
 ) -> Result<Response, KinesisError> {
+    let asked_us = noted::asked(router);
     let iterator = tokens.open_iterator(&input.shard_iterator)?;
     let request = ops::ReadRequest {
         stream: iterator.stream,
@@ -134,7 +137,17 @@ pub(super) async fn get_records(
     let answer = answer?;
     let next = answer
         .next
-        .map(|at| tokens.seal_next(iterator.stream, iterator.shard, at));
+        .map(|at| tokens.seal_next(iterator.stream, iterator.shard, at))
+        .transpose()?;
+    if let Some(at_us) = asked_us {
+        let asked = noted::Asked {
+            at_us,
+            context,
+            text: &input.shard_iterator,
+            iterator,
+        };
+        noted::polled(router, &asked, &answer, next.as_deref());
+    }
     let children = answer.children.into_iter().map(|child| ChildShard {
         shard: child.shard,
         parents: child.parents,
@@ -142,7 +155,7 @@ pub(super) async fn get_records(
     });
     Ok(Response::GetRecords(GetRecordsOutput {
         records: answer.records,
-        next_shard_iterator: next.transpose()?,
+        next_shard_iterator: next,
         millis_behind_latest: answer.millis_behind,
         child_shards: children.collect(),
     }))

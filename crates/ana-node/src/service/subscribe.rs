@@ -6,6 +6,7 @@ use ana_types::{KinesisError, SubscriptionError};
 use ana_wire::{ChildShard, Fault, SubscribeToShardEvent, SubscribeToShardInput};
 use futures::{Stream, stream};
 
+use super::noted::Pushes;
 use crate::metrics::{Metrics, ReadOutcome};
 
 pub(super) async fn subscribe(
@@ -45,25 +46,30 @@ fn request(input: SubscribeToShardInput) -> ops::Subscribe {
 /// The events until the session ends; an error is the last item.
 pub(super) fn events(
     subscription: Subscription,
-    metrics: Metrics,
+    (metrics, pushes): (Metrics, Pushes),
     fault: impl Fn(&KinesisError) -> Fault + Send + 'static,
 ) -> impl Stream<Item = Result<SubscribeToShardEvent, Fault>> + Send {
-    let state = (subscription, metrics, fault);
-    stream::unfold(state, |(mut subscription, metrics, fault)| async {
-        // After an error or the end there is nothing more: the subscription says so itself.
-        let item = match subscription.next().await {
-            Ok(event) => {
-                let event = event?;
-                count(&metrics, &subscription, &event);
-                Ok(to_wire(event))
-            }
-            Err(error) => {
-                tracing::debug!(%error, "a subscription ends");
-                Err(fault(&error))
-            }
-        };
-        Some((item, (subscription, metrics, fault)))
-    })
+    let state = (subscription, metrics, pushes, fault);
+    stream::unfold(
+        state,
+        |(mut subscription, metrics, mut pushes, fault)| async {
+            let from = subscription.position();
+            // After an error or the end there is nothing more: the subscription says so itself.
+            let item = match subscription.next().await {
+                Ok(event) => {
+                    let event = event?;
+                    count(&metrics, &subscription, &event);
+                    pushes.made(&subscription, from, &event);
+                    Ok(to_wire(event))
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "a subscription ends");
+                    Err(fault(&error))
+                }
+            };
+            Some((item, (subscription, metrics, pushes, fault)))
+        },
+    )
 }
 
 fn count(metrics: &Metrics, of: &Subscription, event: &SubscriptionEvent) {

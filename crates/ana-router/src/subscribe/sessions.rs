@@ -91,6 +91,12 @@ pub(crate) struct Session {
     _slot: OwnedSemaphorePermit,
 }
 
+impl Session {
+    pub(crate) fn id(&self) -> u64 {
+        self.id.0
+    }
+}
+
 impl Drop for Session {
     fn drop(&mut self) {
         self.context.subscriptions.remove(self.id);

@@ -44,7 +44,7 @@ fn flag(judged: &Judged, flag: Flag) -> (u64, Option<String>) {
 #[test]
 fn what_the_checker_finds_the_flags_are_told() {
     let keys = KeyOrder::default();
-    let well = judge(&history(&[0, 1]), true, &keys, None);
+    let well = judge(&history(&[0, 1]), None, true, &keys, None);
     assert_eq!(flag(&well, Flag::NoAckedRecordLost).1, None);
     assert!(flag(&well, Flag::NoAckedRecordLost).0 > 0);
     assert_eq!(
@@ -57,7 +57,7 @@ fn what_the_checker_finds_the_flags_are_told() {
         "nothing was compared"
     );
 
-    let lost = judge(&history(&[0]), true, &keys, None);
+    let lost = judge(&history(&[0]), None, true, &keys, None);
     let wrong = flag(&lost, Flag::NoAckedRecordLost)
         .1
         .expect("a lost record");
@@ -90,7 +90,7 @@ fn a_replica_that_differs_or_was_not_compared_is_not_identical() {
         });
     }
     let keys = KeyOrder::default();
-    let differ = judge(&held, true, &keys, None);
+    let differ = judge(&held, None, true, &keys, None);
     assert!(flag(&differ, Flag::ReplicasIdentical).1.is_some());
     let comparison = Comparison {
         compared: Compared {
@@ -99,7 +99,7 @@ fn a_replica_that_differs_or_was_not_compared_is_not_identical() {
         },
         wrong: vec!["node 3 does not answer".to_owned()],
     };
-    let missing = judge(&history(&[0, 1]), true, &keys, Some(&comparison));
+    let missing = judge(&history(&[0, 1]), None, true, &keys, Some(&comparison));
     let found = flag(&missing, Flag::ReplicasIdentical);
     assert_eq!(found, (2, Some("node 3 does not answer".to_owned())));
 }

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::super::record::{
     Acknowledgement, AnomalyRow, ApplicationSection, Broken, BrokenRecord, ClusterSection, Event,
-    Expectation, ForeignConsumer, ForeignPuts, Judgement, Outcome, Record, Series, SeriesUnit,
+    Expectation, ForeignConsumer, ForeignPuts, Judgement, Outcome, PollGap, Record, Series,
+    SeriesUnit,
 };
 use super::report_test::record;
 
@@ -46,18 +47,37 @@ pub(super) fn full() -> Record {
         puts: vec![ForeignPuts {
             stream: "orders".to_owned(),
             sampled: 1200,
-            lost: 1,
+            lost: Some(1),
+            duplicated: None,
+            duplicated_by_retries: Some(2),
+            reordered: Some(0),
             examples: vec!["4961".to_owned()],
+            not_exercised: vec!["duplicated: one in 2 records was noted".to_owned()],
         }],
+        acknowledged: 1250,
+        open: 3,
+        missing: vec!["node 2 lost its notes".to_owned()],
     });
     run.application = Some(ApplicationSection {
         consumers: vec![ForeignConsumer {
             name: "billing".to_owned(),
-            gaps: 2,
-            gap_max_ms: Some(3100),
+            stream: "orders".to_owned(),
+            records: 1210,
+            looked_at: 1200,
+            skipped: 3,
             read_again: 17,
             went_back: 1,
+            gaps: 2,
+            gap_max_ms: Some(3100),
+            longest: vec![PollGap {
+                shard: "orders/shardId-000000000000".to_owned(),
+                at_ms: 10_000,
+                length_ms: 3100,
+            }],
+            lag_max_ms: 3600,
             caught_up_after_ms: Some(6000),
+            findings: vec!["passed over 3 records".to_owned()],
+            ..ForeignConsumer::default()
         }],
     });
     run.notes = vec!["created the stream drill".to_owned()];

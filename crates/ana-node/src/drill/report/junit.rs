@@ -1,7 +1,8 @@
 //! A report as JUnit's XML, for whatever collects tests.
 //!
 //! ```text
-//!   testsuites > testsuite (the drill) > testcase "run", then one for each check
+//!   testsuites > testsuite (the drill) > testcase "run", then one for each check, then (with classes of their own) what
+//!                                        was found of the user's own traffic: the cluster, the application
 //!     broken -> failure      not exercised -> skipped      could not run, or stopped by a person -> error
 //! ```
 //! The case "run" is the drill itself: that it came to its end. It is always there, so that a run that judged nothing
@@ -13,6 +14,7 @@ use maud::{Markup, PreEscaped, html};
 
 use super::super::record::{Expectation, Judgement, Outcome, Record};
 use super::markup::document;
+use super::own::{self, State};
 use super::verdict::Tally;
 use super::{first_broken, seconds, text};
 use crate::output::{Paint, iso_time};
@@ -34,17 +36,22 @@ enum Fate {
 pub fn junit(record: &Record) -> String {
     let run = fate_of_run(record);
     let tally = Tally::of(record);
-    let failures = tally.broken + usize::from(matches!(run, Fate::Failed { .. }));
+    let own = own_cases(record);
+    let of_own = |is: fn(&Fate) -> bool| own.iter().filter(|(_, _, fate)| is(fate)).count();
+    let failures = tally.broken
+        + usize::from(matches!(run, Fate::Failed { .. }))
+        + of_own(|fate| matches!(fate, Fate::Failed { .. }));
+    let skipped = tally.not_exercised + of_own(|fate| matches!(fate, Fate::Skipped(_)));
     let errors = usize::from(matches!(run, Fate::Error { .. }));
     let time = time(record.duration_ms);
-    let tests = tally.all() + 1;
+    let tests = tally.all() + own.len() + 1;
     // Readers take the moment without fraction and zone, and as UTC.
     let moment: String = iso_time(record.started_at_ms).chars().take(19).collect();
     let xml = html! {
         (PreEscaped(DECLARATION))
         testsuites name="ana drill" tests=(tests) failures=(failures) errors=(errors) time=(time) {
             testsuite name=(record.drill) tests=(tests) failures=(failures) errors=(errors)
-                skipped=(tally.not_exercised) time=(time) timestamp=(moment) hostname=(record.endpoint) {
+                skipped=(skipped) time=(time) timestamp=(moment) hostname=(record.endpoint) {
                 properties {
                     @for (name, value) in properties(record) {
                         property name=(name) value=(value) {}
@@ -53,6 +60,9 @@ pub fn junit(record: &Record) -> String {
                 "\n" (case(record, "run", record.duration_ms, &run)) "\n"
                 @for each in &record.expectations {
                     (case(record, &each.check, watched_ms(record, each), &fate_of_check(record, each))) "\n"
+                }
+                @for (class, name, fate) in &own {
+                    (case_of((&record.drill, Some(class)), name, record.duration_ms, fate)) "\n"
                 }
                 system-out { (text(record, None, Paint::default())) }
             }
@@ -89,9 +99,42 @@ fn properties(record: &Record) -> [(&'static str, String); 6] {
     ]
 }
 
+/// What was found of the user's own traffic: class, name and fate of each case. What nobody expected anything of does not
+/// fail where it is the application's, and does not pass either.
+fn own_cases(record: &Record) -> Vec<(&'static str, String, Fate)> {
+    let findings = own::findings(record).into_iter();
+    let case = |finding: own::Finding| {
+        let class = if finding.is_application {
+            "application"
+        } else {
+            "cluster"
+        };
+        let fate = match finding.state {
+            State::Clean => Fate::Passed,
+            State::NotExercised(why) => Fate::Skipped(format!("not exercised: {why}")),
+            State::Found(what) if finding.is_application => {
+                let how = "an expectation of it would fail: no_record_skipped, no_record_read_twice, \
+                           checkpoint_never_back";
+                Fate::Skipped(format!("found: {what}; {how}"))
+            }
+            State::Found(what) => Fate::Failed {
+                message: format!("broken: {what}"),
+                more: again(record),
+            },
+        };
+        (class, finding.name, fate)
+    };
+    findings.map(case).collect()
+}
+
 fn case(record: &Record, name: &str, time_ms: u64, fate: &Fate) -> Markup {
+    case_of((&record.drill, None), name, time_ms, fate)
+}
+
+fn case_of((drill, class): (&str, Option<&str>), name: &str, time_ms: u64, fate: &Fate) -> Markup {
+    let class = class.map_or(String::new(), |class| format!(".{class}"));
     html! {
-        testcase name=(name) classname={ (PACKAGE) "." (record.drill) } time=(time(time_ms)) { (told(fate)) }
+        testcase name=(name) classname={ (PACKAGE) "." (drill) (class) } time=(time(time_ms)) { (told(fate)) }
     }
 }
 

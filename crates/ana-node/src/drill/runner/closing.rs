@@ -17,6 +17,7 @@ use super::course::{Course, FaultSeen};
 use crate::drill::audit::{self, Comparison};
 use crate::drill::journal::since;
 use crate::drill::judge::{self, Judged};
+use crate::drill::ledger::{Ledgers, Own};
 use crate::drill::load::UnderWay;
 use crate::drill::record::{
     Acknowledgement, Broken, BrokenRecord, Event, Expectation, FORMAT, FaultRow, Judgement,
@@ -33,6 +34,17 @@ const AROUND_MS: i64 = 5000;
 /// Records that are told of a broken invariant.
 const RECORDS_MAX: usize = 10;
 
+/// What was found out after everything.
+#[derive(Debug, Default)]
+struct Audited {
+    /// The stream of the load was read back.
+    read_back: bool,
+    comparison: Option<Comparison>,
+    own: Option<Own>,
+    /// What could not be done.
+    notes: Vec<String>,
+}
+
 impl Course {
     /// Ends everything and makes the record.
     pub(super) async fn close(mut self, load: Option<UnderWay>, started_at_ms: u64) -> Record {
@@ -41,14 +53,17 @@ impl Course {
         });
         self.journal.flush().await;
         let has_load = load.is_some();
+        let ledgers = self.ledgers.take();
+        if let Some(ledgers) = &ledgers {
+            ledgers.reads_end();
+        }
         if let Some(load) = load {
             Box::pin(load.finish(SETTLE, CATCH_UP)).await;
         }
         let started = self.journal.started_at().is_some();
-        let mut read_back = false;
-        let mut comparison = None;
+        let mut audited = Audited::default();
         if started {
-            let audits = Box::pin(self.audits(has_load, started_at_ms));
+            let audits = Box::pin(self.audits(has_load, ledgers, started_at_ms));
             let mut stop = self.outlet.stop.clone();
             // Whoever asked for the end before wants the report; who asks now does not want to wait for it.
             stop.mark_unchanged();
@@ -58,10 +73,7 @@ impl Course {
                 done = audits => Some(done),
             };
             match done {
-                Some((read, compared, notes)) => {
-                    (read_back, comparison) = (read, compared);
-                    self.ready.notes.extend(notes);
-                }
+                Some(done) => audited = done,
                 None => {
                     let how = stop.borrow().clone();
                     self.stopped = self.stopped.take().or(how);
@@ -71,48 +83,65 @@ impl Course {
                 }
             }
         }
+        self.ready.notes.append(&mut audited.notes);
+        let verdict = audited.own.as_mut().and_then(|own| own.verdict.take());
         let judged = self.book.with(|inner| {
-            judge::judge(&inner.history, read_back, &inner.keys, comparison.as_ref())
+            let comparison = audited.comparison.as_ref();
+            judge::judge(
+                &inner.history,
+                verdict,
+                audited.read_back,
+                &inner.keys,
+                comparison,
+            )
         });
-        let record = self.record(&judged, comparison.as_ref(), started_at_ms);
+        let record = self.record(&judged, audited, started_at_ms);
         self.note(What::Phase { phase: Phase::Over });
         self.journal.flush().await;
         record
     }
 
-    /// Whether the stream was read back, what the replicas said, and what could not be done.
+    /// Reads back and compares what can be.
     async fn audits(
         &self,
         has_load: bool,
+        ledgers: Option<Ledgers>,
         started_at_ms: u64,
-    ) -> (bool, Option<Comparison>, Vec<String>) {
-        let mut notes = Vec::new();
+    ) -> Audited {
+        let mut audited = Audited::default();
         let mut streams = BTreeSet::new();
-        let mut read_back = false;
         if let (true, Some(load)) = (has_load, &self.ready.drill.load) {
             let stream = load.stream.as_str();
             streams.insert(stream.to_owned());
             let since_ms = (!self.ready.stream_created).then_some(started_at_ms);
             match audit::read_back(&self.cluster, stream, since_ms, &self.book).await {
-                Ok(()) => read_back = true,
-                Err(why) => notes.push(why),
+                Ok(()) => audited.read_back = true,
+                Err(why) => audited.notes.push(why),
             }
+        }
+        if let Some(ledgers) = ledgers {
+            let (own, notes) = Box::pin(self.judge_own(ledgers, started_at_ms)).await;
+            audited.own = Some(own);
+            audited.notes.extend(notes);
         }
         match Box::pin(audit::compare(&self.cluster, &streams, &self.book)).await {
-            Ok(comparison) => (read_back, Some(comparison), notes),
+            Ok(comparison) => audited.comparison = Some(comparison),
             Err(why) => {
-                notes.push(format!("the replicas cannot be compared: {why}"));
-                (read_back, None, notes)
+                let what = format!("the replicas cannot be compared: {why}");
+                audited.notes.push(what);
             }
         }
+        audited
     }
 
-    fn record(
-        &mut self,
-        judged: &Judged,
-        comparison: Option<&Comparison>,
-        started_at_ms: u64,
-    ) -> Record {
+    fn record(&mut self, judged: &Judged, audited: Audited, started_at_ms: u64) -> Record {
+        if let Some(own) = &audited.own {
+            self.note_own(own);
+        }
+        let (cluster, application) = match audited.own {
+            Some(own) => (Some(own.cluster), Some(own.application)),
+            None => (None, None),
+        };
         for (flag, audit) in &judged.audits {
             self.during.audit(*flag, audit.clone());
         }
@@ -138,7 +167,7 @@ impl Course {
             endpoint: self.cluster.endpoint().to_string(),
             healed_at_ms: self.timeline.healed_at().map(|at| since(Span::ZERO, at)),
             load: self.load_counts(judged),
-            replicas: comparison.map(|comparison| comparison.compared.clone()),
+            replicas: audited.comparison.map(|comparison| comparison.compared),
             anomalies: judge::rows(&judged.verdict),
             faults: self.fault_rows(),
             first_broken: start.and_then(|_| self.first_broken(judged, &expectations)),
@@ -146,8 +175,8 @@ impl Course {
             consumers: self.consumers(),
             series: self.series(),
             events: self.journal.events(),
-            cluster: None,
-            application: None,
+            cluster,
+            application,
             notes: self.ready.notes.clone(),
             again: self.ready.again.clone(),
             plan: Some(drill.to_string()),
@@ -368,7 +397,11 @@ impl Course {
             .load
             .as_ref()
             .map(|load| load.stream.to_string());
-        let shard = format!("{}/{}", stream.unwrap_or_default(), record.shard);
+        // Shards of the user's own streams are named with them.
+        let shard = match stream {
+            Some(stream) => format!("{stream}/{}", record.shard),
+            None => record.shard.clone(),
+        };
         let lead = self
             .leaders
             .iter()

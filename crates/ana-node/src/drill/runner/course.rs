@@ -20,6 +20,7 @@ use crate::drill::book::{Book, Watch};
 use crate::drill::cluster::Cluster;
 use crate::drill::hands::{Hands, News, Word};
 use crate::drill::journal::Journal;
+use crate::drill::ledger::Ledgers;
 use crate::drill::load::{self, UnderWay};
 use crate::drill::record::{Phase, Record, What};
 use crate::drill::snapshot::{Census, Snapshot};
@@ -84,8 +85,10 @@ pub(super) struct Course {
     /// Records acknowledged by then, about once a second.
     pub(super) acked_so_far: Vec<(Span, u64)>,
     pub(super) refused: Option<String>,
+    /// What nodes note of the user's own traffic, if that is watched.
+    pub(super) ledgers: Option<Ledgers>,
     hands: Hands,
-    seen: Snapshot,
+    pub(super) seen: Snapshot,
     last: BTreeMap<Metric, (Span, u64)>,
     sampled: Span,
     figures: Span,
@@ -128,6 +131,7 @@ impl Course {
             leaders: Vec::new(),
             acked_so_far: Vec::new(),
             refused: None,
+            ledgers: None,
             hands,
             last: BTreeMap::new(),
             sampled: Span::ZERO,
@@ -159,6 +163,7 @@ impl Course {
                 return Box::pin(self.close(None, started_at_ms)).await;
             }
         };
+        self.watch_own();
         let (looks, looked) = mpsc::channel(WAITING);
         let looking = Tasks::new();
         looking.spawn(look_again_and_again(

@@ -36,16 +36,32 @@ pub(super) fn cluster(record: &Record) -> Markup {
             @if let Some(puts) = foreign {
                 h3 { "Your own puts" }
                 table {
-                    tr { th { "stream" } th.n { "looked at" } th.n { "lost" } th { "lost, some of them" } }
+                    tr {
+                        th { "stream" } th.n { "looked at" } th.n { "lost" } th.n { "duplicated" }
+                        th.n { "by retries" } th.n { "reordered" } th { "lost, some of them" } th { "not exercised" }
+                    }
                     @for row in puts {
                         tr {
                             td { (row.stream) }
                             td.n { (thousands(row.sampled)) }
-                            td.n { (if row.sampled == 0 { "not exercised".to_owned() } else { thousands(row.lost) }) }
+                            td.n { (exercised(row.lost)) }
+                            td.n { (exercised(row.duplicated)) }
+                            td.n { (exercised(row.duplicated_by_retries)) }
+                            td.n { (exercised(row.reordered)) }
                             td { (row.examples.join(", ")) }
+                            td { (row.not_exercised.join("; ")) }
                         }
                     }
                 }
+                @if puts.is_empty() {
+                    p.not-exercised { "– not exercised: no acknowledged put of yours was seen" }
+                }
+            }
+            @if let Some(cluster) = &record.cluster {
+                @if cluster.open > 0 {
+                    p { (thousands(cluster.open)) " records had no answer: they may be there or not." }
+                }
+                @for what in &cluster.missing { p.soft { "Not looked at: " (what) } }
             }
         }
     }
@@ -106,21 +122,51 @@ fn consumers(rows: &[ConsumerRow]) -> Markup {
     }
 }
 
+/// A count, where there was something to count in.
+fn exercised(count: Option<u64>) -> String {
+    count.map_or_else(|| "not exercised".to_owned(), thousands)
+}
+
+/// A count of a consumer that was given something.
+fn judged(row: &ForeignConsumer, count: u64) -> String {
+    exercised((row.looked_at > 0 || count > 0).then_some(count))
+}
+
 fn foreign_consumers(rows: &[ForeignConsumer]) -> Markup {
     html! {
         table {
             tr {
-                th { "consumer" } th.n { "gaps" } th.n { "longest" } th.n { "read again" } th.n { "went back" }
-                th.n { "caught up after" }
+                th { "consumer" } th { "stream" } th.n { "records" } th.n { "skipped" } th.n { "processed twice" }
+                th.n { "checkpoint went back" } th.n { "perhaps given twice" } th.n { "not judged" }
+                th.n { "stood still" } th.n { "longest" } th.n { "caught up after" }
             }
             @for row in rows {
                 tr {
-                    td { (row.name) }
+                    td { (row.name) @if row.is_pushed { " (pushed)" } }
+                    td { (row.stream) }
+                    td.n { (thousands(row.records)) }
+                    td.n { (judged(row, row.skipped)) }
+                    td.n { (judged(row, row.read_again)) }
+                    td.n { (judged(row, row.went_back)) }
+                    td.n { (thousands(row.perhaps_again)) }
+                    td.n { (thousands(row.not_judged)) }
                     td.n { (row.gaps) }
                     td.n { (length(row.gap_max_ms)) }
-                    td.n { (thousands(row.read_again)) }
-                    td.n { (row.went_back) }
-                    td.n { (length(row.caught_up_after_ms)) }
+                    td.n { @if row.is_behind { "not yet" } @else { (length(row.caught_up_after_ms)) } }
+                }
+            }
+        }
+        @for row in rows {
+            @if !row.findings.is_empty() || !row.longest.is_empty() {
+                h3 { (row.name) " of " (row.stream) }
+                ul {
+                    @for what in &row.findings { li { (what) } }
+                    @for gap in &row.longest {
+                        li {
+                            (gap.shard) ": stood still for " (short(Span::from_millis(gap.length_ms))) " from "
+                            (seconds(gap.at_ms))
+                        }
+                    }
                 }
             }
         }

@@ -89,7 +89,8 @@ fn fate<'a>(cases: &'a Cases, name: &str) -> Option<(&'a str, &'a str, &'a str)>
 #[test]
 fn each_check_is_a_case_and_only_what_held_passes() {
     let cases = cases(&junit(&full()));
-    assert_eq!(cases.len(), 5, "{cases:?}");
+    // The run, four checks, three findings of the cluster and three of the application.
+    assert_eq!(cases.len(), 11, "{cases:?}");
     assert_eq!(fate(&cases, "run"), None);
     assert_eq!(fate(&cases, "order_per_key_kept"), None);
     assert_eq!(fate(&cases, "write_gap <= 2s"), None);
@@ -113,6 +114,26 @@ fn each_check_is_a_case_and_only_what_held_passes() {
 }
 
 #[test]
+fn cluster_and_application_are_cases_apart() {
+    let xml = junit(&full());
+    let cases = cases(&xml);
+    let lost = fate(&cases, "your puts to orders: lost").expect("lost");
+    assert_eq!((lost.0, lost.1), ("failure", "broken: 1 lost"));
+    let unknown = fate(&cases, "your puts to orders: duplicated");
+    let why = "not exercised: one in 2 records was noted";
+    assert_eq!(unknown, Some(("skipped", why, "")));
+    assert_eq!(fate(&cases, "your puts to orders: reordered"), None);
+    let skipped = fate(&cases, "billing reading orders: skipped").expect("found");
+    assert_eq!(skipped.0, "skipped", "nobody expected anything of it");
+    assert!(skipped.1.starts_with("found: 3 skipped"), "{skipped:?}");
+    let parsed = Document::parse(&xml).expect("XML");
+    let classes = children(the_suite(&parsed), "testcase");
+    let classes: Vec<&str> = classes.filter_map(|it| it.attribute("classname")).collect();
+    assert_eq!(classes[5..8], ["drill.zone-loss.cluster"; 3]);
+    assert_eq!(classes[8..], ["drill.zone-loss.application"; 3]);
+}
+
+#[test]
 fn a_suite_tells_of_its_run() {
     let xml = junit(&full());
     let parsed = Document::parse(&xml).expect("XML");
@@ -125,7 +146,8 @@ fn a_suite_tells_of_its_run() {
         .collect();
     // What broke was watched until then.
     let whole = Some("58.400");
-    assert_eq!(times, [whole, whole, whole, Some("9.950"), whole]);
+    assert_eq!(times[..5], [whole, whole, whole, Some("9.950"), whole]);
+    assert!(times[5..].iter().all(|time| *time == whole), "{times:?}");
     let properties = children(suite, "properties").next().expect("properties");
     let properties: Vec<_> = children(properties, "property")
         .map(|each| (each.attribute("name"), each.attribute("value")))
@@ -211,7 +233,7 @@ fn a_refused_run_is_an_error() {
 fn whatever_a_record_holds_it_is_xml_and_nothing_in_it_is_a_tag() {
     let (run, planted) = hostile(&full());
     let xml = junit(&run);
-    assert_eq!(cases(&xml).len(), 5);
+    assert_eq!(cases(&xml).len(), 11);
     let parsed = Document::parse(&xml).expect("XML");
     let scripts = parsed
         .descendants()
