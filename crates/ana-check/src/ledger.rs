@@ -173,6 +173,13 @@ impl StreamLedger {
         self.one_in == 1 && !self.has_hole(self.all_on_us, self.ended_us)
     }
 
+    /// Whether it can say of anything that it is a copy: it has every put, and some of them arrived after all that was
+    /// under way when nodes began to note.
+    pub fn knows_copies(&self) -> bool {
+        let mut puts = self.puts.iter();
+        self.has_every_put() && puts.any(|put| put.arrived_us >= self.all_on_us)
+    }
+
     /// Whether notes may be missing in this time.
     fn has_hole(&self, from_us: u64, to_us: u64) -> bool {
         let mut holes = self.holes.iter();

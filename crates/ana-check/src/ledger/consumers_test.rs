@@ -209,7 +209,6 @@ fn standing_still_and_catching_up_are_told() {
     let mut ledger = StreamLedger {
         deliveries,
         healed_us: Some(5 * S),
-        reads_end_us: 12 * S,
         ..ledger()
     };
     let consumer = only(consumers(&ledger));
@@ -222,6 +221,7 @@ fn standing_still_and_catching_up_are_told() {
     assert_eq!(consumer.longest, [longest]);
     assert_eq!(consumer.caught_up_after_us, Some(4 * S + 1000));
     ledger.deliveries.truncate(4);
+    ledger.reads_end_us = 12 * S;
     let behind = only(consumers(&ledger));
     assert!(behind.is_behind, "{behind:?}");
     assert_eq!((behind.caught_up_after_us, behind.pauses), (None, 2));

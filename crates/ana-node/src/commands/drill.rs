@@ -33,7 +33,8 @@ use crate::output::{self, Format};
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 A drill says what is broken when, where and for how long, what must hold meanwhile, and what is expected at the
-end. Some are built in; yours are files. Every fault ends by itself, whatever becomes of the runner.
+end. Some are built in; yours are files. One without a [load] looks at what your own application does meanwhile.
+Every fault ends by itself, whatever becomes of the runner.
 The file format, the report and what each action does: docs/DRILLS.md.
 
 Exit codes of `run`: 0 everything held, 1 something did not, 2 it could not run, 3 a guard stopped it,

@@ -3,6 +3,7 @@
 
 mod ended;
 mod held;
+mod own;
 mod refused;
 
 use std::path::Path;

@@ -65,8 +65,10 @@ fn puts(stream: &str, ledger: &StreamLedger, verdict: &Verdict) -> ForeignPuts {
         not_exercised.push(format!("duplicated: one in {some} records was noted"));
     } else if !ledger.has_every_put() {
         not_exercised.push("duplicated: notes of some puts are missing".to_owned());
+    } else if !ledger.knows_copies() {
+        not_exercised.push("duplicated: no put came late enough".to_owned());
     }
-    let is_known = ledger.has_every_put();
+    let is_known = ledger.knows_copies();
     let duplicates = count(verdict.of(Anomaly::Duplicate)).filter(|_| is_known);
     let noted = ledger.puts.iter().filter(|put| put.place.is_some()).count();
     let examples = lost.findings.iter().flat_map(|finding| &finding.records);
