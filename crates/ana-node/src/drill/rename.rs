@@ -1,8 +1,10 @@
-//! A drill for another stream: its load and every target that names the old one.
+//! A drill for another stream (its load and every target that names the old one), or for the user's own traffic.
 
-use ana_drill::Drill;
+use ana_drill::check::{Check, Subject};
+use ana_drill::observations::Metric;
 use ana_drill::targets::{End, NodeSet, Nodes, StreamSet, Streams, Target};
 use ana_drill::topology::ShardName;
+use ana_drill::{Drill, Watch};
 use ana_types::StreamName;
 
 /// Lets a drill work on `to` instead of the stream of its load.
@@ -11,6 +13,32 @@ pub fn to_stream(drill: &mut Drill, to: &StreamName) {
     let from = std::mem::replace(&mut load.stream, to.clone());
     for step in &mut drill.steps {
         target(&mut step.on, &from, to);
+    }
+}
+
+/// Lets a drill look at what the user's application does, on `stream` or on all streams, and not at a load of its own.
+/// What is asked of the load before the start is asked no more.
+pub fn to_own_traffic(drill: &mut Drill, stream: Option<&StreamName>) {
+    if let Some(stream) = stream {
+        to_stream(drill, stream);
+    }
+    if drill.load.take().is_some() {
+        drill.watch = Some(Watch {
+            streams: stream.cloned().into_iter().collect(),
+            ..Watch::default()
+        });
+    }
+    drill.steady.retain(|check| !is_of_load(check));
+}
+
+/// Whether only a load measures what a check asks of.
+pub fn is_of_load(check: &Check) -> bool {
+    match check.subject {
+        Subject::Measure { metric, .. } => !matches!(
+            metric,
+            Metric::LeaderChanges | Metric::ShardsUnwritable | Metric::ShardsUnderReplicated
+        ),
+        Subject::AllShardsWritable | Subject::Flag(_) => false,
     }
 }
 
@@ -51,6 +79,20 @@ mod tests {
     use ana_drill::library;
 
     use super::*;
+
+    #[test]
+    fn a_built_in_drill_looks_at_the_own_traffic_when_it_is_told_to() {
+        let to = StreamName::new("mine").expect("a name");
+        for entry in library::ALL {
+            let mut drill = entry.drill().expect("a drill");
+            to_own_traffic(&mut drill, Some(&to));
+            let watched = drill.watched().expect("it has no load now");
+            assert!(watched.streams.contains(&to), "{}", entry.name);
+            assert!(!drill.steady.iter().any(is_of_load), "{}", entry.name);
+            let again = Drill::from_toml(&drill.to_string()).expect("it reads");
+            assert_eq!(again, drill);
+        }
+    }
 
     #[test]
     fn no_built_in_drill_names_the_old_stream_afterwards() {

@@ -11,6 +11,7 @@ use super::live::Live;
 use super::{cluster, exit_of, source, tell};
 use crate::client::endpoint::DEFAULT;
 use crate::commands::Context;
+use crate::drill::rename;
 use crate::drill::runner::{self, Order, Outlet};
 use crate::error::{CliError, Exit};
 use crate::output;
@@ -27,6 +28,7 @@ Exit codes: 0 everything held, 1 something did not, 2 it could not run, 3 a guar
 Examples:
   ana drill run zone-loss
   ana drill run leader-kill --stream orders --seed 42
+  ana drill run zone-loss --watch-mine --stream orders
   ana drill run my-drill.toml -o json > report.json
   ana drill run my-drill.toml --quiet --html drill.html --junit drill.xml
   ana drill run all-zones-power-cut --i-know")]
@@ -43,6 +45,9 @@ pub(in crate::commands) struct Run {
     /// Work on this stream instead of the one the drill names.
     #[arg(long, value_name = "NAME")]
     stream: Option<StreamName>,
+    /// Put no load on: look at what your own application does, on the stream of --stream or on all.
+    #[arg(long)]
+    watch_mine: bool,
     /// Tell nothing while it runs.
     #[arg(long)]
     quiet: bool,
@@ -103,6 +108,11 @@ impl Run {
         if let Some(stream) = &self.stream {
             again.push_str(&format!(" --stream {stream}"));
         }
+        let mut drill = source.import.drill;
+        if self.watch_mine {
+            again.push_str(" --watch-mine");
+            rename::to_own_traffic(&mut drill, self.stream.as_ref());
+        }
         if self.i_know {
             again.push_str(" --i-know");
         }
@@ -111,7 +121,7 @@ impl Run {
             again.push_str(&format!(" --endpoint {endpoint}"));
         }
         Order {
-            drill: source.import.drill,
+            drill,
             notes: not_carried
                 .map(|note| format!("not carried over: {note}"))
                 .collect(),

@@ -8,8 +8,6 @@ use std::time::Duration;
 
 use ana_drill::action::{Action, ChangeAction};
 use ana_drill::chance::Chance;
-use ana_drill::check::{Check, Subject};
-use ana_drill::observations::Metric;
 use ana_drill::plan::PlanError;
 use ana_drill::targets::ResolveError;
 use ana_drill::{Drill, Plan, Target};
@@ -152,14 +150,7 @@ fn fit(seen: &Snapshot) -> Result<(), Refusal> {
 
 /// Without a load nobody measures what its clients see.
 fn can_be_steady(drill: &Drill) -> Result<(), Refusal> {
-    let of_load = |check: &&Check| match check.subject {
-        Subject::Measure { metric, .. } => !matches!(
-            metric,
-            Metric::LeaderChanges | Metric::ShardsUnwritable | Metric::ShardsUnderReplicated
-        ),
-        Subject::AllShardsWritable | Subject::Flag(_) => false,
-    };
-    match drill.steady.iter().find(of_load) {
+    match drill.steady.iter().find(|check| rename::is_of_load(check)) {
         Some(check) if drill.load.is_none() => Err(Refusal::new(
             format!("steady: {check} is never measured, because the drill has no [load]"),
             "give it a [load], or leave this check out",
