@@ -36,7 +36,7 @@ pub struct StreamLedger {
     /// What readers were given.
     pub deliveries: Vec<Delivery>,
     /// The stream as it was read back after everything, shard by shard; `None` when that was not done.
-    pub log: Option<BTreeMap<String, Vec<Stored>>>,
+    pub log: Option<BTreeMap<String, ShardLog>>,
     /// One of so many acknowledged puts was noted.
     pub one_in: u64,
     /// When notes may be missing: from and to, microseconds of the collector.
@@ -47,7 +47,7 @@ pub struct StreamLedger {
     pub healed_us: Option<u64>,
     /// When the last notes were taken from every node.
     pub ended_us: u64,
-    /// Until when readers were looked at.
+    /// Until when readers were looked at; the reading back began after it.
     pub reads_end_us: u64,
 }
 
@@ -66,6 +66,15 @@ pub struct NotedPut {
     pub answered_us: u64,
     /// The node that was asked.
     pub node: u64,
+}
+
+/// A shard as it was read back. Whoever puts goes on meanwhile, so that it need not be read to its tip.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ShardLog {
+    /// Its records, in order.
+    pub records: Vec<Stored>,
+    /// It was read to its tip: what was acknowledged before is in it.
+    pub is_read_out: bool,
 }
 
 /// A record of the log.
@@ -158,14 +167,33 @@ impl StreamLedger {
         for (shard, sequence) in noted {
             known.entry(shard).or_default().push(*sequence);
         }
-        for (shard, stored) in self.log.iter().flatten() {
-            let sequences = stored.iter().map(|each| each.sequence);
+        for (shard, log) in self.log.iter().flatten() {
+            let sequences = log.records.iter().map(|each| each.sequence);
             known.entry(shard).or_default().extend(sequences);
         }
         let known = known.into_iter();
         known
             .map(|(shard, sequences)| (shard, Known::of(sequences)))
             .collect()
+    }
+
+    /// Noted acknowledged puts that the log can speak of; all when there is no log.
+    pub fn covered(&self) -> impl Iterator<Item = &NotedPut> {
+        let puts = self.puts.iter();
+        puts.filter(|put| put.place.is_some() && self.covers(put))
+    }
+
+    /// Whether the log can say of a put that it is not there: one that was acknowledged while it was read may lie behind
+    /// its end.
+    fn covers(&self, put: &NotedPut) -> bool {
+        let (Some((shard, sequence)), Some(logs)) = (&put.place, &self.log) else {
+            return true;
+        };
+        logs.get(shard).is_some_and(|log| {
+            let last = log.records.last().map(|last| last.sequence);
+            let is_before = log.is_read_out && put.answered_us < self.reads_end_us;
+            is_before || last.is_some_and(|last| *sequence <= last)
+        })
     }
 
     /// Whether every attempt to put something is in it since every node notes: only then can a copy be blamed on anybody.

@@ -5,6 +5,8 @@
 //! attempt since all nodes noted is in the ledger, and is explained by attempts without an answer (A5). Other records are
 //! not the ledger's business.
 //!
+//! A put that was acknowledged while the log was read is judged only if the reading went beyond it.
+//!
 //! Must stay true: a copy is told only where the ledger has every attempt that could have made it.
 
 use std::collections::BTreeMap;
@@ -30,7 +32,7 @@ pub fn history(ledger: &StreamLedger) -> History {
     let contents = contents(ledger);
     let mut places: BTreeMap<(Shard, Sequence), (u32, u64)> = BTreeMap::new();
     for (noted, number) in ledger.puts.iter().zip(0_u32..) {
-        let Some((shard, sequence)) = &noted.place else {
+        let Some((shard, sequence)) = noted.place.as_ref().filter(|_| ledger.covers(noted)) else {
             continue;
         };
         let shard = history.shard(shard);
@@ -51,10 +53,10 @@ pub fn history(ledger: &StreamLedger) -> History {
         places.insert((shard, *sequence), (number, noted.content));
     }
     let firsts = ledger.has_every_put().then(|| first_of_all(ledger));
-    for (id, stored) in ledger.log.iter().flatten() {
+    for (id, log) in ledger.log.iter().flatten() {
         let shard = history.shard(id);
         let after = firsts.as_ref().and_then(|firsts| firsts.get(id.as_str()));
-        let seen = stored.iter().filter_map(|each| {
+        let seen = log.records.iter().filter_map(|each| {
             let seen = |value| Some(Seen::new(each.sequence, value, each.arrival_ms));
             match places.get(&(shard, each.sequence)) {
                 Some((number, content)) if *content == each.content => {
@@ -71,6 +73,7 @@ pub fn history(ledger: &StreamLedger) -> History {
         let seen: Vec<Seen> = seen.collect();
         let read = history.final_read(shard);
         read.extend(seen);
+        // Of the puts that are judged it has all there are.
         read.complete();
     }
     history
@@ -82,7 +85,7 @@ fn contents(ledger: &StreamLedger) -> BTreeMap<u64, Content> {
         let content = contents.entry(noted.content).or_default();
         if noted.place.is_none() {
             content.unanswered += 1;
-        } else {
+        } else if ledger.covers(noted) {
             content.first.get_or_insert(number);
         }
     }

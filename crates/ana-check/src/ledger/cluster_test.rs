@@ -10,7 +10,7 @@ fn judged(ledger: &StreamLedger) -> Verdict {
 
 fn log(ledger: &mut StreamLedger) -> &mut Vec<Stored> {
     let log = ledger.log.as_mut().and_then(|log| log.get_mut(SHARD));
-    log.expect("the fixture was read back")
+    &mut log.expect("the fixture was read back").records
 }
 
 /// The anomalies that were found.
@@ -50,6 +50,35 @@ fn an_acknowledged_record_that_is_not_there_is_lost() {
     log(&mut it)[5].content = 4;
     let both = [(Anomaly::LostWrite, 1), (Anomaly::Phantom, 1)];
     assert_eq!(found(&judged(&it)), both);
+}
+
+#[test]
+fn what_was_acknowledged_while_the_log_was_read_is_not_missed_behind_its_end() {
+    let read_out = |is_read_out: bool, reads_end_us: u64| {
+        let mut it = ledger();
+        it.puts.push(put(40));
+        it.reads_end_us = reads_end_us;
+        for log in it.log.iter_mut().flat_map(BTreeMap::values_mut) {
+            log.is_read_out = is_read_out;
+        }
+        (judged(&it).found(Anomaly::LostWrite), it.covered().count())
+    };
+    assert_eq!(read_out(true, 30_000), (0, 20), "it was put later");
+    assert_eq!(
+        read_out(true, 50_000),
+        (1, 21),
+        "the reading began after its answer"
+    );
+    assert_eq!(
+        read_out(false, 50_000),
+        (0, 20),
+        "the reading did not come to it"
+    );
+    // What lies before the last record that was read is judged in any case.
+    let mut it = ledger();
+    log(&mut it).retain(|each| each.sequence != at(15));
+    it.reads_end_us = 0;
+    assert_eq!(judged(&it).found(Anomaly::LostWrite), 1);
 }
 
 #[test]

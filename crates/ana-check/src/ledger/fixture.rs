@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Delivery, NotedPut, Stored, StreamLedger, Way};
+use super::{Delivery, NotedPut, ShardLog, Stored, StreamLedger, Way};
 use crate::sequence::Sequence;
 
 pub(super) const SHARD: &str = "shardId-000000000000";
@@ -46,7 +46,10 @@ pub(super) fn stored(position: u64) -> Stored {
 
 /// The records 10 to 29 were put, noted, and read back.
 pub(super) fn ledger() -> StreamLedger {
-    let log = (10..30).map(stored).collect();
+    let log = ShardLog {
+        records: (10..30).map(stored).collect(),
+        is_read_out: true,
+    };
     StreamLedger {
         puts: (10..30).map(put).collect(),
         log: Some(BTreeMap::from([(SHARD.to_owned(), log)])),

@@ -2,6 +2,7 @@
 //! are told so, the cluster is told clean, and where there was no traffic nothing is.
 
 use std::path::Path;
+use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use tokio::task::JoinHandle;
 
 use super::{Ran, run, start, until, wait};
 
+const HEALTHY: Duration = Duration::from_secs(30);
 const STREAM: &str = "orders";
 const SHARD: &str = "shardId-000000000000";
 /// Records that one application passes over, and that the other reads again.
@@ -169,7 +171,7 @@ fn file(folder: &Path, name: &str, seconds: u32, expect: &[&str]) -> Result<Stri
     let expect: Vec<String> = expect.iter().map(|each| format!("\"{each}\"")).collect();
     let text = format!(
         "drill = \"{name}\"\nabout = \"A test\"\n[[step]]\nat = \"2s\"\ndo = \"api.latency\"\n\
-         on = \"stream {STREAM} op PutRecord\"\ndelay = \"5ms\"\nfor = \"{seconds}s\"\n\
+         on = \"stream {STREAM} op PutRecord\"\ndelay = \"5ms\"\npercent = 100\nfor = \"{seconds}s\"\n\
          [expect]\nall = [{}]\n",
         expect.join(", ")
     );
@@ -182,9 +184,11 @@ fn file(folder: &Path, name: &str, seconds: u32, expect: &[&str]) -> Result<Stri
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_an_application_does_wrong_is_told_and_the_cluster_is_clean() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let cluster = Cluster::start(&folder.path().join("cluster"), &[]).await?;
+    let mut cluster = Cluster::start(&folder.path().join("cluster"), &["--single"]).await?;
     create_stream(&cluster.client(3), STREAM, 1).await?;
+    cluster.wait_healthy(HEALTHY).await?;
     without_traffic_nothing_is_exercised(&cluster, folder.path())?;
+    cluster.wait_healthy(HEALTHY).await?;
     let expect = [
         "no_acked_record_lost",
         "no_duplicate_sequence",
@@ -192,9 +196,9 @@ async fn what_an_application_does_wrong_is_told_and_the_cluster_is_clean() -> Re
         "replicas_identical",
         "no_record_skipped",
     ];
-    let file = file(folder.path(), "mine", 12, &expect)?;
-    let running = start(&cluster, &[&file, "--seed", "7"])?;
-    ledgers_are_on(&cluster).await?;
+    let file = file(folder.path(), "mine", 20, &expect)?;
+    let mut running = start(&cluster, &[&file, "--seed", "7"])?;
+    ledgers_are_on(&cluster, &mut running).await?;
     let acknowledged = Arc::new(Acknowledged::default());
     let tasks = [
         task(produce(cluster.client(3), Arc::clone(&acknowledged))),
@@ -236,9 +240,10 @@ fn without_traffic_nothing_is_exercised(cluster: &Cluster, folder: &Path) -> Res
     Ok(())
 }
 
-async fn ledgers_are_on(cluster: &Cluster) -> Result<()> {
+async fn ledgers_are_on(cluster: &Cluster, running: &mut Child) -> Result<()> {
     let within = Duration::from_secs(30);
     until("the ledgers of all nodes are on", within, || {
+        ensure!(running.try_wait()?.is_none(), "the drill has ended");
         let status = cluster.status()?;
         for node in &status.nodes {
             let told: Value = get(&node.api, "/_ana/ledger")?;

@@ -2,9 +2,11 @@
 //!
 //! Must stay true: every wait is bounded; a node that does not answer holds up no other.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ana_check::Sequence;
 use ana_drill::Watch as Watched;
 use ana_drill::quantity::Span;
 use ana_env::runtime::Tasks;
@@ -96,6 +98,11 @@ impl Ledgers {
     /// The streams that were seen so far.
     pub fn streams(&self) -> Vec<String> {
         self.shared.collected().streams()
+    }
+
+    /// The furthest record so far of each shard of a stream.
+    pub fn furthest(&self, stream: &str) -> BTreeMap<String, Sequence> {
+        self.shared.collected().furthest(stream)
     }
 
     /// Collects what is left, puts under way included, and switches the ledgers off.

@@ -181,6 +181,18 @@ impl Collected {
         names
     }
 
+    /// The furthest record of each shard of a stream, by the name of the shard.
+    pub fn furthest(&self, stream: &str) -> BTreeMap<String, Sequence> {
+        let mut furthest: BTreeMap<String, Sequence> = BTreeMap::new();
+        for (_, put) in self.puts.iter().filter(|(_, put)| put.stream == stream) {
+            if let (Some(shard), Some(number)) = (&put.shard, &put.sequence_number) {
+                let last = furthest.entry(name_of_shard(stream, shard)).or_default();
+                *last = (*last).max(Sequence::read(number));
+            }
+        }
+        furthest
+    }
+
     /// Records acknowledged and left open, over all streams.
     pub fn counts(&self) -> (u64, u64) {
         self.runs.iter().fold((0, 0), |(acknowledged, open), run| {

@@ -70,7 +70,7 @@ fn puts(stream: &str, ledger: &StreamLedger, verdict: &Verdict) -> ForeignPuts {
     }
     let is_known = ledger.knows_copies();
     let duplicates = count(verdict.of(Anomaly::Duplicate)).filter(|_| is_known);
-    let noted = ledger.puts.iter().filter(|put| put.place.is_some()).count();
+    let noted = ledger.covered().count();
     let examples = lost.findings.iter().flat_map(|finding| &finding.records);
     let examples = examples.filter_map(|record| record.sequence.clone());
     ForeignPuts {

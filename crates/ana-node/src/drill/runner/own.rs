@@ -27,7 +27,8 @@ impl Course {
         let mut notes = Vec::new();
         let mut logs = Vec::new();
         for stream in ledgers.streams() {
-            match ledger::read_back(&self.cluster, &stream, started_at_ms).await {
+            let upto = ledgers.furthest(&stream);
+            match ledger::read_back(&self.cluster, &stream, started_at_ms, &upto).await {
                 Ok(log) => logs.push((stream, log)),
                 Err(why) => notes.push(why),
             }
