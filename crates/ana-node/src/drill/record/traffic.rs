@@ -28,7 +28,7 @@ pub struct ClusterSection {
 pub struct ForeignPuts {
     /// The stream.
     pub stream: String,
-    /// Acknowledged records that were noted.
+    /// Acknowledged records that were noted and looked at.
     pub sampled: u64,
     /// Those of them that are not in the final log.
     #[serde(default, skip_serializing_if = "Option::is_none")]

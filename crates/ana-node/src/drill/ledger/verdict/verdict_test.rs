@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ana_check::Sequence;
-use ana_check::ledger::{Delivery, NotedPut, Stored, Way};
+use ana_check::ledger::{Delivery, NotedPut, ShardLog, Stored, Way};
 use ana_types::{Position, SequenceNumber, ShardIndex};
 
 use super::*;
@@ -48,13 +48,14 @@ fn ledger() -> StreamLedger {
         asked_us: session * 1_000_000,
         answered_us: session * 1_000_000,
     };
+    let log = ShardLog {
+        records: (1..10).map(stored).collect(),
+        is_read_out: true,
+    };
     StreamLedger {
         puts: (1..10).map(put).collect(),
         deliveries: vec![given(1, 1, 4), given(2, 7, 10)],
-        log: Some(BTreeMap::from([(
-            SHARD.to_owned(),
-            (1..10).map(stored).collect(),
-        )])),
+        log: Some(BTreeMap::from([(SHARD.to_owned(), log)])),
         one_in: 1,
         ended_us: 3_000_000,
         reads_end_us: 3_000_000,
@@ -93,7 +94,7 @@ fn an_application_that_skips_does_not_make_the_cluster_lose() {
 fn a_lost_record_is_the_cluster_s_and_named() {
     let mut it = ledger();
     for log in it.log.iter_mut().flat_map(BTreeMap::values_mut) {
-        log.retain(|each| each.sequence != at(5));
+        log.records.retain(|each| each.sequence != at(5));
     }
     let own = judged(it);
     let puts = &own.cluster.puts[0];
