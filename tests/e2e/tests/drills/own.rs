@@ -110,7 +110,7 @@ impl Reader {
     }
 
     async fn read(&mut self) -> Result<()> {
-        pause(250).await;
+        pause(400).await;
         let asked = self.client.get_records().shard_iterator(&self.iterator);
         let answer = asked.send().await?;
         self.iterator = answer.next_shard_iterator.context("an open shard")?;
@@ -124,6 +124,7 @@ impl Reader {
     /// Reads until it was given so many records more or less, and says at which place the last one is.
     async fn read_some(&mut self, acknowledged: &Acknowledged) -> Result<usize> {
         loop {
+            ensure!(!acknowledged.is_over(), "the drill ended too early");
             self.read().await?;
             let last = self.last.as_deref();
             let place = last.and_then(|last| acknowledged.place_of(last));
@@ -145,6 +146,7 @@ async fn skip(client: Client, acknowledged: Arc<Acknowledged>) -> Result<()> {
     let mut reader = Reader::begin(client).await?;
     let place = reader.read_some(&acknowledged).await?;
     let beyond = loop {
+        ensure!(!acknowledged.is_over(), "the drill ended too early");
         match acknowledged.get(place + SKIPPED) {
             Some(number) => break number,
             None => pause(20).await,
@@ -184,7 +186,7 @@ fn file(folder: &Path, name: &str, seconds: u32, expect: &[&str]) -> Result<Stri
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_an_application_does_wrong_is_told_and_the_cluster_is_clean() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let mut cluster = Cluster::start(&folder.path().join("cluster"), &["--single"]).await?;
+    let mut cluster = Cluster::start(&folder.path().join("cluster"), &["--limits", "off"]).await?;
     create_stream(&cluster.client(3), STREAM, 1).await?;
     cluster.wait_healthy(HEALTHY).await?;
     without_traffic_nothing_is_exercised(&cluster, folder.path())?;
@@ -273,10 +275,8 @@ fn the_cluster_is_clean(ran: &Ran) -> Result<()> {
         ensure!(puts[count] == 0, "{count}: {puts:#}");
     }
     ensure!(puts["sampled"].as_u64() > Some(100), "{puts:#}");
-    ensure!(
-        ran.record["cluster"]["acknowledged"] == puts["sampled"],
-        "{puts:#}"
-    );
+    let acknowledged = ran.record["cluster"]["acknowledged"].as_u64();
+    ensure!(acknowledged >= puts["sampled"].as_u64(), "{puts:#}");
     Ok(())
 }
 
