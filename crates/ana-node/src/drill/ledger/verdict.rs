@@ -140,7 +140,11 @@ fn audits(rows: &[ForeignConsumer]) -> Vec<(Flag, Audit)> {
     vec![
         of(Flag::NoRecordSkipped, |row| row.skipped, "skipped"),
         of(Flag::NoRecordReadTwice, |row| row.read_again, "read again"),
-        of(Flag::CheckpointNeverBack, |row| row.went_back, "times back"),
+        of(
+            Flag::CheckpointNeverBack,
+            |row| row.went_back,
+            "checkpoints back",
+        ),
     ]
 }
 
