@@ -8,8 +8,8 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ana_env::{Env, runtime, time};
@@ -26,6 +26,7 @@ use crate::batcher::{Batcher, SubBatch};
 use crate::config::RaftNodeConfig;
 use crate::entry::{Answer, Command, Proposal, Reply};
 use crate::error::{GroupError, ProposeError, UnknownWhy};
+use crate::left::Left;
 use crate::points::PointInfo;
 use crate::propose;
 use crate::state_machine::{Machine, MachineKind, Shared};
@@ -62,8 +63,15 @@ pub(crate) struct Inner {
     pub(crate) gate: Arc<Gate>,
     /// Absent when the log is corrupt.
     pub(crate) running: Option<Running>,
+    /// What an earlier replica here had promised and this one has not reached when it started.
+    pub(crate) owed: Option<Left>,
     /// Why there is nothing running although the log itself is sound.
     pub(crate) broken: Option<String>,
+    /// Held while the members change: an async lock, because what it keeps apart are proposals of
+    /// several steps. Each of them ends.
+    pub(crate) changing: tokio::sync::Mutex<()>,
+    /// Where the metadata places its replicas; a plain lock for a few words.
+    pub(crate) placed: Mutex<Option<BTreeSet<NodeId>>>,
 }
 
 pub(crate) struct Running {

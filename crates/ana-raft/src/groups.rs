@@ -22,6 +22,7 @@ use crate::checkpoint::CheckpointStore;
 use crate::config::RaftNodeConfig;
 use crate::error::GroupError;
 use crate::group::{DiskUse, Group};
+use crate::left::{Departure, departure};
 use crate::open::{Parts, make_dir};
 use crate::peer_server::{GroupLookup, PeerServer, Replica};
 use crate::peers::{CallHandler, Peers};
@@ -188,7 +189,7 @@ impl Groups {
     }
 
     /// Stops the replica of a group and removes its files. Only because a committed entry says that
-    /// the group is deleted.
+    /// the group is deleted, or that it has left this node.
     ///
     /// # Errors
     /// When the files cannot be removed; repeating it goes on where it stopped.
@@ -213,6 +214,35 @@ impl Groups {
             .await
             .map_err(io)?;
         parts.checkpoints.remove(id).await.map_err(io)
+    }
+
+    /// Stops the replica of a group and removes its files, all but what it had promised. Only because
+    /// a committed entry says that it has left this node.
+    ///
+    /// # Errors
+    /// When the files cannot be removed; repeating it goes on where it stopped.
+    pub async fn leave(&self, id: GroupId, kind: MachineKind) -> Result<Departure, GroupError> {
+        let _owned = self.own(id).await;
+        let parts = self.parts();
+        let io = |source| GroupError::Io { group: id, source };
+        let open = self.table().get_mut(&id).and_then(|slot| slot.group.take());
+        let departure = match open {
+            Some(group) => group.leave().await?,
+            None => {
+                let dir = parts.config.group_dir(id);
+                match departure(&parts.env, &dir).await.map_err(io)? {
+                    Some(departure) => departure,
+                    None => {
+                        // What it had promised is in its log.
+                        let network = self.inner.peers.network(id);
+                        let group = Group::open(parts.clone(), id, kind, network).await?;
+                        group.leave().await?
+                    }
+                }
+            }
+        };
+        parts.checkpoints.remove(id).await.map_err(io)?;
+        Ok(departure)
     }
 
     /// Stops all replicas.
@@ -252,6 +282,10 @@ impl GroupLookup for Groups {
 
     fn admits_small(&self, group: GroupId) -> bool {
         self.raft(group).is_some()
+    }
+
+    fn is_removed(&self, node: NodeId) -> bool {
+        self.inner.peers.is_removed(node)
     }
 
     fn votes_allowed(&self, group: GroupId) -> bool {

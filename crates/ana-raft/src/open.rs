@@ -25,6 +25,7 @@ use crate::checkpoint::{self, CheckpointStore};
 use crate::config::RaftNodeConfig;
 use crate::error::GroupError;
 use crate::group::{DiskUse, Group, Inner, Running};
+use crate::left::{self, Left};
 use crate::log_store::LogStore;
 use crate::points::Image;
 use crate::snapshot;
@@ -66,18 +67,28 @@ impl Group {
         let raft_config = Arc::new(parts.config.raft(id)?);
         let io = |source| GroupError::Io { group: id, source };
         let dir = parts.config.group_dir(id);
-        let rejoin = prepare(&parts, &dir).await.map_err(io)?;
+        let (rejoin, owed) = prepare(&parts, &dir).await.map_err(io)?;
         let log = open_log(&parts, &dir)
             .await
             .map_err(|source| GroupError::Log { group: id, source })?;
         let log = Arc::new(log);
+        let owed = match owed {
+            Some(left) => left::restore(&parts.env, &dir, left, &log)
+                .await
+                .map_err(io)?,
+            None => None,
+        };
 
         let (core, image, broken) = match recover(&parts, id, kind, &log).await {
             Ok((core, image)) => (core, image, None),
             Err(error) => (Core::new(kind), None, Some(error.to_string())),
         };
         let shared = Arc::new(Shared::new(kind, core, image));
-        let gate = Arc::new(gate(&parts, &log, rejoin.as_ref()));
+        let gate = Arc::new(
+            gate(&parts, &log)
+                .rejoining(rejoin.is_some())
+                .owing(owed.is_some()),
+        );
         let mut inner = Inner {
             id,
             env: parts.env.clone(),
@@ -88,7 +99,10 @@ impl Group {
             shared,
             gate,
             running: None,
+            owed,
             broken,
+            changing: tokio::sync::Mutex::default(),
+            placed: std::sync::Mutex::default(),
         };
         if inner.broken.is_none() && !matches!(inner.log.health(), Health::Corrupt { .. }) {
             match build(&inner, raft_config, network).await {
@@ -105,10 +119,12 @@ impl Group {
     }
 }
 
-/// Makes the group's directory, durably, and reads the mark of a repair.
-async fn prepare(parts: &Parts, dir: &Path) -> io::Result<Option<Rejoin>> {
+/// Makes the group's directory, durably, and reads the mark of a repair and what an earlier replica
+/// has left behind.
+async fn prepare(parts: &Parts, dir: &Path) -> io::Result<(Option<Rejoin>, Option<Left>)> {
     make_dir(&*parts.env.disk, dir).await?;
-    Rejoin::load(&parts.env, dir).await
+    let left = left::prepare(&parts.env, dir).await?;
+    Ok((Rejoin::load(&parts.env, dir).await?, left))
 }
 
 /// Makes a directory and what is missing above it, all of it durable. A directory whose entry in
@@ -169,7 +185,7 @@ async fn recover(
 }
 
 /// A replica that has never heard of a leader has promised nothing and may vote at once.
-fn gate(parts: &Parts, log: &Log, rejoin: Option<&Rejoin>) -> Gate {
+fn gate(parts: &Parts, log: &Log) -> Gate {
     let bounds = log.bounds();
     let fresh = log.vote().is_none() && bounds.last.is_none() && bounds.purged.is_none();
     let silence = if fresh {
@@ -177,7 +193,7 @@ fn gate(parts: &Parts, log: &Log, rejoin: Option<&Rejoin>) -> Gate {
     } else {
         parts.config.silence()
     };
-    Gate::new(parts.env.clock.elapsed() + silence, rejoin.is_some())
+    Gate::new(parts.env.clock.elapsed() + silence)
 }
 
 async fn build<N>(inner: &Inner, config: Arc<openraft::Config>, network: N) -> Result<Raft, String>
@@ -233,6 +249,8 @@ fn run(parts: &Parts, inner: &Inner, raft: Raft, rejoin: Option<Rejoin>) -> Runn
         dir: inner.dir.clone(),
         gate: Arc::clone(&inner.gate),
         rejoin,
+        owed: inner.owed.clone(),
+        log: Arc::clone(&inner.log),
         raft: raft.clone(),
         shared: Arc::clone(&inner.shared),
     };

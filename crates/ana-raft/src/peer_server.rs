@@ -10,7 +10,9 @@
 //! Must stay true:
 //! - every request gets exactly one answer, or its stream ends;
 //! - no request of one group waits for another group;
-//! - a group that is not here answers so at once.
+//! - a group that is not here answers so at once;
+//! - nothing that a removed node sends reaches a replica or a handler, also not on a stream that was
+//!   open before the removal was known.
 
 mod appends;
 pub mod replica;
@@ -58,6 +60,11 @@ pub trait GroupLookup: Send + Sync + Debug {
     /// disk must still agree on the trim that makes room.
     fn admits_small(&self, group: GroupId) -> bool {
         self.admits_entries(group)
+    }
+
+    /// Whether a node was removed from the cluster: nothing it sends may reach a replica.
+    fn is_removed(&self, _node: NodeId) -> bool {
+        false
     }
 
     /// Whether the group may vote. Not within one election timeout after the node's start: it may

@@ -282,6 +282,8 @@ pub(super) struct FakeGroups {
     pub(super) replicas: Mutex<BTreeMap<GroupId, Arc<FakeReplica>>>,
     pub(super) full: AtomicBool,
     pub(super) silent: AtomicBool,
+    /// Nodes that were removed from the cluster.
+    pub(super) removed: Mutex<Vec<NodeId>>,
 }
 
 impl GroupLookup for FakeGroups {
@@ -294,6 +296,10 @@ impl GroupLookup for FakeGroups {
 
     fn admits_entries(&self, _group: GroupId) -> bool {
         !self.full.load(Ordering::SeqCst)
+    }
+
+    fn is_removed(&self, node: NodeId) -> bool {
+        self.removed.lock().expect("no panic").contains(&node)
     }
 
     fn votes_allowed(&self, _group: GroupId) -> bool {

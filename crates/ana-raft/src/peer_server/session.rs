@@ -98,6 +98,7 @@ impl Session {
                     let frames = self.appends.sweep();
                     self.reply_all(frames).await
                 }
+                Event::Request(Ok(Some(_))) if self.groups.is_removed(self.from) => break,
                 Event::Request(Ok(Some(frame))) => self.take(frame).await,
                 Event::Request(Ok(None)) => break,
                 Event::Request(Err(status)) => {

@@ -26,8 +26,8 @@ use ana_log::LogConfig;
 use ana_raft::group::DiskUse;
 use ana_raft::open::Parts;
 use ana_raft::{
-    CheckpointStore, Command, Group, MachineKind, MemoryCheckpoints, ProposeError, RaftNodeConfig,
-    Reply, SubBatch, TrimTo,
+    CheckpointStore, Command, Departure, Group, MachineKind, MemoryCheckpoints, ProposeError,
+    RaftNodeConfig, Reply, SubBatch, TrimTo,
 };
 use ana_state::shard::{AppendOutcome, ShardCommand, ShardOutcome, ShardSpec};
 use ana_types::{GroupId, HashKey, HashRange, NodeId, Record, ShardIndex, Zone};
@@ -159,6 +159,15 @@ impl Node {
         if let Some(group) = self.group.take() {
             group.stop().await;
         }
+    }
+
+    /// The group moves away from here; what the replica had promised stays.
+    pub(crate) async fn leave(&mut self, hub: &Hub) -> Departure {
+        hub.leave(self.parts.config.node);
+        let group = self.group.take().expect("the node runs");
+        let departure = group.leave().await.unwrap();
+        self.checkpoints.memory.clear();
+        departure
     }
 
     /// Loses power: what was not synced is gone or torn, and no last checkpoint is written.
