@@ -6,6 +6,8 @@
 //!   GET  /_ana/metrics                                 what was counted, as OpenMetrics text
 //!   GET  /_ana/digest?group=G&from=I&upto=J            a digest of this replica's own log
 //!   POST /_ana/leader/transfer?group=G&to=N            asks the leader (this node) to hand over
+//!   GET  /_ana/members                                 the nodes of the cluster, and replicas on the move
+//!   POST /_ana/members/{add|remove|replace}            changes them (`members`)
 //!   GET  /_ana/faults                                  the faults that are on at this node, with the time they have left
 //!   POST /_ana/faults                                  switches a fault on, or renews it; the body is one fault
 //!   POST /_ana/faults/stop                             ends {"id": "..."} or {"all": true}
@@ -16,6 +18,7 @@
 
 mod digest;
 pub mod document;
+mod members;
 
 use ana_gateway::{AdminHandler, AdminReply};
 use ana_router::Router;
@@ -72,6 +75,9 @@ impl NodeAdmin {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         if path.starts_with(faults::admin::PATH) {
             return self.faults(method, path, body);
+        }
+        if path.starts_with(members::PATH) {
+            return members::answer(&self.router, method, path, body).await;
         }
         match (method, path) {
             ("GET", "/_ana/health") => self.health(),

@@ -85,7 +85,8 @@ First steps:
   ana verify                               is everything that was acknowledged still there?
 
 Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 already exists, 5 throttled, 6 unavailable,
-7 timed out, 8 not allowed, 10 unhealthy, 11 an acknowledged record is lost, 130 interrupted.";
+7 timed out, 8 not allowed, 10 unhealthy, 11 an acknowledged record is lost, 12 a node that was
+removed, 130 interrupted.";
 
 #[derive(Debug, Subcommand)]
 enum Command {

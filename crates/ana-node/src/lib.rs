@@ -10,6 +10,7 @@
 
 pub mod access;
 pub mod config;
+pub mod identity;
 pub mod node;
 pub mod metrics;
 pub mod service;

@@ -26,7 +26,7 @@ use ana_log::LogConfig;
 use ana_raft::{
     CheckpointStore, GroupError, GroupHealth, Groups, PeerServer, Peers, RaftNodeConfig,
 };
-use ana_router::{Limits, Member, Router, RouterConfig};
+use ana_router::{Expelled, Limits, Member, Router, RouterConfig};
 use ana_types::{AccountId, KinesisError, NameError, NodeId, Region, Zone};
 use tokio::sync::watch;
 
@@ -35,6 +35,7 @@ use crate::admin::NodeAdmin;
 use crate::config::{ConfigError, LimitsSetting, MemberConfig, NodeConfig};
 use crate::faults::service::Home;
 use crate::faults::{Board, DisturbedService, FaultAdmin};
+use crate::identity::{self, IdentityError};
 use crate::metrics::Metrics;
 use crate::service::NodeService;
 
@@ -67,6 +68,9 @@ pub enum NodeError {
     /// Who may call, or the certificate, cannot be read.
     #[error("settings: {0}")]
     Access(#[from] AccessError),
+    /// The data directory is not its own.
+    #[error("{0}")]
+    Identity(#[from] IdentityError),
     /// It cannot listen.
     #[error("cannot listen at {address}: {source}")]
     Listen {
@@ -96,7 +100,8 @@ impl Node {
         checkpoints: Arc<dyn CheckpointStore>,
     ) -> Result<Node, NodeError> {
         config.check()?;
-        let router_config = router_config(&config)?;
+        let incarnation = identity::of_directory(&env, &config.data_dir, config.node_id).await?;
+        let router_config = router_config(&config, incarnation)?;
         let gateway_config = gateway_config(&env, &config).await?;
         // Links are between nodes: what clients send is not held back.
         let api = listen(&env, &config.api).await?;
@@ -192,6 +197,11 @@ impl Node {
         }
     }
 
+    /// Waits until the cluster goes on without this node, which has to end then for good.
+    pub async fn until_expelled(&self) -> Expelled {
+        self.router.until_expelled().await
+    }
+
     /// Before a planned end: gives leaderships away, so that clients do not wait for elections.
     pub async fn hand_over(&self) {
         let given = self.router.hand_over().await;
@@ -275,7 +285,7 @@ async fn gateway_config(env: &Env, config: &NodeConfig) -> Result<GatewayConfig,
     })
 }
 
-fn member(config: &MemberConfig) -> Result<Member, NameError> {
+pub(crate) fn member(config: &MemberConfig) -> Result<Member, NameError> {
     Ok(Member {
         id: config.node_id(),
         zone: Zone::new(&config.zone)?,
@@ -307,15 +317,18 @@ fn raft_config(config: &NodeConfig) -> Result<RaftNodeConfig, NameError> {
     })
 }
 
-fn router_config(config: &NodeConfig) -> Result<RouterConfig, NameError> {
+fn router_config(config: &NodeConfig, incarnation: u64) -> Result<RouterConfig, NameError> {
     Ok(RouterConfig {
         this: member(&config.this_member())?,
         pid: std::process::id(),
         members: config
             .members
             .iter()
+            // One that joins founds nothing.
+            .filter(|it| !config.join || it.id != config.node_id)
             .map(member)
             .collect::<Result<_, _>>()?,
+        incarnation,
         account: AccountId::new(&config.account)?,
         region: Region::new(&config.region)?,
         limits: match config.limits {

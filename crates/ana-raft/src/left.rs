@@ -67,12 +67,15 @@ impl Left {
 
     /// Whether a log reaches as far as the one that left.
     pub(crate) fn is_reached_by(&self, log: &Log) -> bool {
-        self.last <= log.bounds().last.map(plain)
+        self.last <= reach(log)
     }
 }
 
-fn plain(id: EntryId) -> (u64, u64, u64) {
-    (id.term, id.node, id.index)
+/// The last entry of a log, cut off or not.
+fn reach(log: &Log) -> Option<(u64, u64, u64)> {
+    let bounds = log.bounds();
+    let plain = |id: EntryId| (id.term, id.node, id.index);
+    bounds.last.max(bounds.purged).map(plain)
 }
 
 /// Before a log is opened: the files of one that has left go.
@@ -144,7 +147,7 @@ impl Group {
         };
         self.stop().await;
         let is_known = !matches!(inner.log.health(), Health::Corrupt { .. });
-        let reached = inner.log.bounds().last.map(plain);
+        let reached = reach(&inner.log);
         let left = Left {
             leaving: true,
             vote: inner.log.vote().map(|vote| vote.to_vec()),

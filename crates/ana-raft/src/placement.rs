@@ -58,6 +58,22 @@ impl Group {
         })
     }
 
+    /// The voters that a joint phase leads to, when this replica leads and nothing of it is under way; none
+    /// otherwise. Whoever began it has died.
+    #[must_use]
+    pub fn joint_goal(&self) -> Option<BTreeSet<NodeId>> {
+        if !self.is_leader() {
+            return None;
+        }
+        let metrics = self.raft()?.metrics();
+        let metrics = metrics.borrow_watched();
+        let now = &metrics.membership_config;
+        let joint = now.membership().get_joint_config();
+        let is_left = *now == metrics.committed_membership_config && joint.len() > 1;
+        let goal = joint.last().filter(|_| is_left)?;
+        Some(goal.iter().copied().map(NodeId).collect())
+    }
+
     /// Adds a learner; does not wait until it has caught up. Leader only, harmless when repeated.
     ///
     /// # Errors

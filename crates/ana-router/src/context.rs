@@ -11,7 +11,7 @@ use ana_env::runtime::Tasks;
 use ana_env::time::{Instant, now, sleep, timeout, timeout_at};
 use ana_raft::{Group, Groups, Peers};
 use ana_state::Metadata;
-use ana_types::{GroupId, KinesisError, StreamKey, StreamName};
+use ana_types::{GroupId, KinesisError, NodeId, StreamKey, StreamName};
 use tokio::sync::Semaphore;
 use tokio::sync::watch;
 
@@ -19,6 +19,7 @@ use crate::admission::Admission;
 use crate::config::RouterConfig;
 use crate::leader::{self, Leaders, Repeat};
 use crate::load::Loads;
+use crate::membership::{Expelled, founding_voters};
 use crate::messages::{CommandMeta, MetaAnswer, MetaIndex};
 use crate::rates::Rates;
 use crate::router::Answer;
@@ -49,6 +50,8 @@ pub(crate) struct Context {
     pub(crate) reads: Semaphore,
     /// Subscriptions served here, and leases given out here.
     pub(crate) subscriptions: Subscriptions,
+    /// Why this node has to end, once it has to.
+    pub(crate) expelled: watch::Sender<Option<Expelled>>,
     /// All background work.
     pub(crate) tasks: Tasks,
 }
@@ -99,6 +102,7 @@ impl Context {
             routes: Routes::default(),
             reads: Semaphore::new(READS_AT_ONCE_MAX),
             subscriptions: Subscriptions::default(),
+            expelled: watch::channel(None).0,
             tasks: Tasks::new(),
         }
     }
@@ -146,6 +150,17 @@ impl Context {
         self.look(|meta| meta.cluster().map(|cluster| cluster.secret.0))
             .ok()
             .flatten()
+    }
+
+    /// Voters of the metadata group: by the metadata, and by the configuration until it says so.
+    pub(crate) fn meta_voters(&self) -> Vec<NodeId> {
+        let known = self.look(|meta| meta.meta_voters().to_vec());
+        let known = known.unwrap_or_default();
+        if known.is_empty() {
+            founding_voters(&self.config.members).into_iter().collect()
+        } else {
+            known
+        }
     }
 
     pub(crate) fn stream_name(&self, key: StreamKey) -> Option<StreamName> {

@@ -41,6 +41,7 @@ mod bucket;
 
 mod start;
 mod membership;
+mod moves;
 mod reconcile;
 mod driver;
 mod scaler;
@@ -49,7 +50,9 @@ mod hand_over;
 mod clocks;
 mod trimmer;
 pub mod status;
+pub mod nodes;
 
 pub use config::{Limits, Member, OnDemandConfig, RouterConfig};
+pub use membership::Expelled;
 pub use router::{Answer, Router};
 pub use subscribe::Subscription;

@@ -1,56 +1,92 @@
-//! How nodes come to belong to the cluster and to the metadata group.
+//! How nodes come to belong to the cluster and to the metadata group, and how they end.
 //!
 //! The founding members stand in the configuration of every node. The lowest node id of each of (at most) three zones
-//! votes in the metadata group; every other node follows it as a learner. The first metadata leader founds the
-//! cluster: it proposes its id, its secret, and all founding members in one entry.
+//! votes in the metadata group at first; every other node follows it as a learner. The first metadata leader founds the
+//! cluster: it proposes its id, its secret, and all founding members in one entry. Every other node waits until an
+//! operator has added it: then the metadata leader makes it a learner, it sees the metadata, and reports itself.
 //!
-//! Must stay true: founding twice changes nothing, registering twice changes nothing.
+//! Must stay true:
+//! - founding twice changes nothing, reporting twice changes nothing;
+//! - a node that was removed, or has lost its data directory, ends: the cluster goes on without it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ana_env::time::timeout;
+use ana_env::time::{Instant, now};
 use ana_raft::Group;
-use ana_state::meta::{ClusterSecret, Member as MetaMember};
-use ana_state::{MetaCommand, MetaReply, Metadata};
+use ana_state::meta::{ClusterSecret, NodeCommand, founding_voters as voters_of};
+use ana_state::{MetaCommand, MetaRefusal, MetaReply, Metadata};
 use ana_types::NodeId;
+use futures::future::join_all;
 
 use crate::config::{Member, RouterConfig};
 use crate::context::{Changes, Context};
+use crate::forward::{Attempt, ask};
+use crate::messages::AskTime;
+use crate::nodes::meta_member;
 
-/// Voters of the metadata group at most.
-const VOTERS_MAX: usize = 3;
 /// Looks happen at changes of the metadata, and this often.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// How long the leader waits for one new learner to catch up before it looks after the others.
-const LEARNER_WITHIN: Duration = Duration::from_secs(3);
+/// A node that was removed follows the metadata for so long, so that it learns of it there.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// A node that has heard of no metadata leader for so long asks its peers for a sign of life: one that was removed
+/// while it was away hears of it that way.
+const SILENCE: Duration = Duration::from_secs(3);
+/// How long a peer may take for it.
+const SIGN_WITHIN: Duration = Duration::from_millis(500);
 
-/// Who votes in the metadata group: the lowest id in each zone, of the (at most three) zones with the lowest ids.
-pub(crate) fn founding_voters(members: &[Member]) -> BTreeSet<NodeId> {
-    let mut lowest: BTreeMap<&str, NodeId> = BTreeMap::new();
-    for member in members {
-        let node = lowest.entry(member.zone.as_str()).or_insert(member.id);
-        *node = member.id.min(*node);
-    }
-    let ids: BTreeSet<NodeId> = lowest.into_values().collect();
-    ids.into_iter().take(VOTERS_MAX).collect()
+/// Why a node has to end for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Expelled {
+    /// An operator removed it.
+    #[error("this node was removed from the cluster")]
+    Removed,
+    /// It came with another data directory than before.
+    #[error(
+        "this node has lost its data directory: it must not take part under its id again, replace it"
+    )]
+    LostData,
 }
 
-/// Runs until the router shuts down: keeps this node registered, and as metadata leader founds the cluster.
+/// Who votes in the metadata group of a new cluster.
+pub(crate) fn founding_voters(members: &[Member]) -> BTreeSet<NodeId> {
+    voters_of(members.iter().map(|it| (it.id, &it.zone)))
+}
+
+/// Runs until the router shuts down: keeps this node reported, and as metadata leader founds the cluster.
 #[expect(clippy::infinite_loop, reason = "it ends with the router's tasks")]
 pub(crate) async fn run(context: Arc<Context>) {
     let mut changes = Changes::default();
+    let mut has_waited = false;
+    let mut heard = now();
     loop {
         context.next_look(&mut changes, LOOK_EVERY).await;
         let Ok(meta) = context.meta() else { continue };
+        if meta.leader().is_some() {
+            heard = now();
+        } else if now().duration_since(heard) > SILENCE {
+            knock(&context).await;
+            heard = now();
+        }
         match meta.meta(|meta| next_step(meta, &context.config)) {
-            Step::Found if meta.is_leader() => propose(&context, founding(&context)).await,
-            Step::Register => {
-                let this = member(&context.config.this);
-                propose(&context, MetaCommand::RegisterNode(this)).await;
+            Step::Found if meta.is_leader() => {
+                propose(&context, founding(&context)).await;
             }
-            Step::Found | Step::Nothing => {}
+            Step::Report => {
+                let command = NodeCommand::Report {
+                    member: meta_member(&context.config.this),
+                    incarnation: context.config.incarnation,
+                };
+                propose(&context, MetaCommand::Node(command)).await;
+            }
+            Step::Wait if !has_waited => {
+                has_waited = true;
+                let node = context.config.this.id;
+                tracing::info!(%node, "waits to be added to a cluster: `ana node add`, or POST /_ana/members/add");
+            }
+            Step::Removed => expel(&context, Expelled::Removed),
+            Step::Found | Step::Wait | Step::Nothing => {}
         }
     }
 }
@@ -61,53 +97,122 @@ enum Step {
     /// The cluster is to be founded, with this node among its founders.
     Found,
     /// The cluster does not know this node, or not by its address.
-    Register,
+    Report,
+    /// Nothing is known of a cluster, and this node founds none.
+    Wait,
+    /// It is no member any more.
+    Removed,
     Nothing,
 }
 
 fn next_step(meta: &Metadata, config: &RouterConfig) -> Step {
     let this = &config.this;
+    if meta.removed_nodes().contains(&this.id) {
+        return Step::Removed;
+    }
     let is_founder = config.members.iter().any(|it| it.id == this.id);
-    let is_known = meta
-        .node(this.id)
-        .is_some_and(|it| it.peer_addr == this.peer_addr && it.api_addr == this.api_addr);
     match (meta.cluster().is_some(), is_founder) {
         (false, true) => Step::Found,
-        // A node that joins later sees nothing of the cluster before it is registered.
-        (false, false) | (true, _) if !is_known => Step::Register,
-        _ => Step::Nothing,
+        (false, false) => Step::Wait,
+        (true, _) if !meta.has_reported(&meta_member(this), config.incarnation) => Step::Report,
+        (true, _) => Step::Nothing,
     }
 }
 
-/// Runs until the router shuts down: as metadata leader, lets every registered node follow the metadata.
+/// Asks everybody for a sign of life. What they say does not matter: one that refuses this node says so at the door.
+async fn knock(context: &Context) {
+    let peers = context.peers.addresses().into_iter();
+    let asked = peers.map(|(node, _)| async move {
+        let asked = ask(context, node, &AskTime, &mut None, SIGN_WITHIN).await;
+        matches!(asked, Attempt::Done(_))
+    });
+    let there = join_all(asked).await.into_iter().filter(|it| *it).count();
+    tracing::debug!(
+        there,
+        "no leader of the metadata is known; peers were asked for a sign"
+    );
+}
+
+/// Ends when a peer refuses this node because it was removed.
+pub(crate) async fn run_refusals(context: Arc<Context>) {
+    let by = context.peers.until_removed().await;
+    tracing::error!(%by, "another node refuses this one");
+    expel(&context, Expelled::Removed);
+}
+
+fn expel(context: &Context, why: Expelled) {
+    context.expelled.send_if_modified(|expelled| {
+        let first = expelled.is_none();
+        if first {
+            tracing::error!(node = %context.config.this.id, "{why}");
+            *expelled = Some(why);
+        }
+        first
+    });
+}
+
+/// Waits until this node has to end.
+pub(crate) async fn until_expelled(context: &Context) -> Expelled {
+    let mut expelled = context.expelled.subscribe();
+    loop {
+        let why = *expelled.borrow_and_update();
+        if let Some(why) = why {
+            return why;
+        }
+        if expelled.changed().await.is_err() {
+            // Cannot be: the context has the sender.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Runs until the router shuts down: as metadata leader, lets every node of the metadata follow it, and those that
+/// were removed no longer.
 #[expect(clippy::infinite_loop, reason = "it ends with the router's tasks")]
 pub(crate) async fn run_learners(context: Arc<Context>) {
     let mut changes = Changes::default();
+    let mut leaving: BTreeMap<NodeId, Instant> = BTreeMap::new();
     loop {
         context.next_look(&mut changes, LOOK_EVERY).await;
         let Some(meta) = context.meta().ok().filter(Group::is_leader) else {
+            leaving.clear();
             continue;
         };
-        let status = meta.status();
-        let known: BTreeSet<NodeId> = status
-            .voters
-            .iter()
-            .chain(&status.learners)
-            .copied()
-            .collect();
-        let missing: Vec<NodeId> = meta.meta(|meta| {
-            meta.nodes()
-                .keys()
-                .filter(|it| !known.contains(it))
-                .copied()
-                .collect()
+        // While the members change, the next look is soon enough.
+        let Some(members) = meta.members() else {
+            continue;
+        };
+        let (nodes, is_founded) = meta.meta(|meta| {
+            let nodes: BTreeSet<NodeId> = meta.nodes().keys().copied().collect();
+            (nodes, meta.cluster().is_some())
         });
-        for node in missing {
-            // A learner that is down is a member all the same, and catches up when it is back.
-            match timeout(LEARNER_WITHIN, meta.add_learner(node)).await {
-                Ok(Ok(())) => tracing::info!(%node, "a node follows the metadata"),
-                Ok(Err(error)) => tracing::warn!(%node, %error, "a node could not be added"),
-                Err(_elapsed) => tracing::info!(%node, "a new node has not caught up yet"),
+        if !is_founded {
+            continue;
+        }
+        let here: BTreeSet<NodeId> = members.voters.union(&members.learners).copied().collect();
+        for node in nodes.difference(&here).copied() {
+            match meta.invite(node).await {
+                Ok(()) => tracing::info!(%node, "a node follows the metadata"),
+                Err(error) => tracing::warn!(%node, %error, "a node could not be added"),
+            }
+        }
+        leaving.retain(|node, _| here.contains(node));
+        let gone: BTreeSet<NodeId> = members
+            .learners
+            .difference(&nodes)
+            .copied()
+            .filter(|node| {
+                let since = *leaving.entry(*node).or_insert_with(now);
+                now().duration_since(since) >= FAREWELL
+            })
+            .collect();
+        if !gone.is_empty() {
+            match meta.dismiss(&gone).await {
+                Ok(()) => tracing::info!(
+                    ?gone,
+                    "nodes that were removed follow the metadata no longer"
+                ),
+                Err(error) => tracing::warn!(?gone, %error, "removed nodes could not be dismissed"),
             }
         }
     }
@@ -120,23 +225,20 @@ fn founding(context: &Context) -> MetaCommand {
     MetaCommand::InitCluster {
         cluster_id: format!("{high:016x}{low:016x}"),
         secret: ClusterSecret(secret),
-        members: context.config.members.iter().map(member).collect(),
-    }
-}
-
-fn member(member: &Member) -> MetaMember {
-    MetaMember {
-        id: member.id,
-        zone: member.zone.clone(),
-        peer_addr: member.peer_addr.clone(),
-        api_addr: member.api_addr.clone(),
+        members: context.config.members.iter().map(meta_member).collect(),
     }
 }
 
 async fn propose(context: &Context, command: MetaCommand) {
     match context.command_again(command, context.deadline()).await {
+        Ok(MetaReply::Refused(MetaRefusal::NodeRemoved { .. })) => {
+            expel(context, Expelled::Removed);
+        }
+        Ok(MetaReply::Refused(MetaRefusal::OtherIncarnation { .. })) => {
+            expel(context, Expelled::LostData);
+        }
         Ok(MetaReply::Refused(why)) => tracing::error!(%why, "this node is refused"),
-        // Registering has nothing else to tell.
+        // Reporting has nothing else to tell.
         Ok(_) => {}
         Err(error) => tracing::info!(%error, "the cluster could not be told of this node yet"),
     }

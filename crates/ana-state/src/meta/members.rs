@@ -6,7 +6,7 @@
 //! ```
 //! A removed id stays known for ever: whoever meets its node again can say so.
 
-use super::{GroupState, Metadata};
+use super::{GroupState, Member, Metadata};
 use crate::codec::{self, DecodeError, Stored};
 use ana_types::{GroupId, NodeId, Zone};
 use serde::{Deserialize, Serialize};
@@ -133,6 +133,19 @@ impl Metadata {
     pub fn phase(&self, node: NodeId) -> Option<NodePhase> {
         let known = self.nodes.contains_key(&node);
         known.then(|| self.members.phase(node))
+    }
+
+    /// Whether a node needs to say nothing: it is known just so.
+    #[must_use]
+    pub fn has_reported(&self, member: &Member, incarnation: u64) -> bool {
+        let known = self.nodes.get(&member.id).is_some_and(|it| {
+            it.zone == member.zone
+                && it.peer_addr == member.peer_addr
+                && it.api_addr == member.api_addr
+        });
+        known
+            && self.members.incarnations.get(&member.id) == Some(&incarnation)
+            && self.members.phase(member.id) != NodePhase::Joining
     }
 
     /// Nodes that were removed. They are refused wherever they call, and their ids are not used again.
