@@ -18,6 +18,7 @@ pub mod ports;
 pub mod child;
 pub mod roster;
 pub mod supervisor;
+pub mod members;
 pub mod supervisor_api;
 pub mod health;
 pub mod front_door;

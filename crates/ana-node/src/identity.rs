@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 use crate::cluster::layout::{make_dir, save};
 use crate::config::read_text;
 
-const FILE: &str = "identity.toml";
+/// Its name. Whoever empties a data directory and goes on under the same id in a way that keeps its promises (no vote
+/// before it is taken back) leaves this file there.
+pub const FILE: &str = "identity.toml";
 
 /// The content of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

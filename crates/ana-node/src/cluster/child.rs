@@ -14,8 +14,13 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
+use crate::error::Exit;
+
 /// A node that was asked to stop gets this long before it is killed.
 const STOP_MAX: Duration = Duration::from_secs(10);
+
+/// How a node has ended that the cluster goes on without.
+pub const EXPELLED: &str = "ended: the cluster goes on without this node";
 
 /// How a node is to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,6 +141,10 @@ fn signal(child: &Child, signal: Signal) {
 }
 
 fn in_words(status: io::Result<ExitStatus>, asked_for: Option<Ask>) -> String {
+    let expelled = i32::from(Exit::Expelled.code());
+    if matches!(&status, Ok(status) if status.code() == Some(expelled)) {
+        return EXPELLED.to_owned();
+    }
     let status = match status {
         Ok(status) => status.to_string(),
         Err(error) => format!("cannot be waited for: {error}"),

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   orders (stop, kill, start) --.
+//!   nodes that come and go -------|
 //!   exits of children ----------- > Supervisor::step -> table -> NodeView for status
 //!   the request to end ----------'
 //! ```
@@ -22,6 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::child::{self, Ask, Exited, Running};
 use super::layout::Layout;
 use super::roster::Roster;
+use crate::config::MemberConfig;
 
 /// Orders that may wait.
 const ORDERS_WAITING: usize = 64;
@@ -46,6 +48,15 @@ pub struct Order {
     pub nodes: Vec<u64>,
     /// Told when done; the error is for a person.
     pub done: oneshot::Sender<Result<(), String>>,
+}
+
+/// A change of which nodes there are.
+#[derive(Debug)]
+pub enum Change {
+    /// A node more; it is started.
+    Add(MemberConfig),
+    /// A node less; it must not run.
+    Forget(u64),
 }
 
 /// Where a node's process stands.
@@ -83,10 +94,18 @@ pub struct NodeView {
     pub starts: u32,
 }
 
+impl NodeView {
+    /// Whether its process has ended because the cluster goes on without it.
+    pub fn is_expelled(&self) -> bool {
+        self.state == NodeState::Down && self.reason == child::EXPELLED
+    }
+}
+
 /// What others see of the table.
 #[derive(Debug, Clone)]
 pub struct Handle {
     orders: mpsc::Sender<Order>,
+    changes: mpsc::Sender<(Change, oneshot::Sender<Result<(), String>>)>,
     table: Arc<Mutex<BTreeMap<u64, Slot>>>,
     roster: Arc<Roster>,
 }
@@ -110,6 +129,7 @@ pub struct Supervisor {
     roster: Arc<Roster>,
     table: Arc<Mutex<BTreeMap<u64, Slot>>>,
     orders: mpsc::Receiver<Order>,
+    changes: mpsc::Receiver<(Change, oneshot::Sender<Result<(), String>>)>,
     exits: mpsc::Receiver<Exited>,
     exits_from_children: mpsc::Sender<Exited>,
     waiting: Vec<Waiting>,
@@ -123,26 +143,31 @@ struct Waiting {
     done: oneshot::Sender<Result<(), String>>,
 }
 
+impl Slot {
+    fn new(node: &MemberConfig) -> Slot {
+        Slot {
+            zone: node.zone.clone(),
+            api: node.api.clone(),
+            peer: node.peer.clone(),
+            running: None,
+            stopping: false,
+            reason: String::new(),
+            starts: 0,
+        }
+    }
+}
+
 impl Supervisor {
     /// A supervisor of the nodes of `layout`; none is started yet.
     pub fn new(exe: PathBuf, layout: Layout, roster: Arc<Roster>) -> (Supervisor, Handle) {
         let (order_sender, orders) = mpsc::channel(ORDERS_WAITING);
+        let (change_sender, changes) = mpsc::channel(ORDERS_WAITING);
         let (exits_from_children, exits) = mpsc::channel(layout.nodes().len().max(1));
-        let slots = layout.nodes().iter().map(|node| {
-            let slot = Slot {
-                zone: node.zone.clone(),
-                api: node.api.clone(),
-                peer: node.peer.clone(),
-                running: None,
-                stopping: false,
-                reason: String::new(),
-                starts: 0,
-            };
-            (node.id, slot)
-        });
+        let slots = layout.nodes().iter().map(|node| (node.id, Slot::new(node)));
         let table = Arc::new(Mutex::new(slots.collect::<BTreeMap<u64, Slot>>()));
         let handle = Handle {
             orders: order_sender,
+            changes: change_sender,
             table: Arc::clone(&table),
             roster: Arc::clone(&roster),
         };
@@ -152,6 +177,7 @@ impl Supervisor {
             roster,
             table,
             orders,
+            changes,
             exits,
             exits_from_children,
             waiting: Vec::new(),
@@ -178,10 +204,15 @@ impl Supervisor {
                     Some(order) => self.carry_out(order),
                     None => break,
                 },
+                Some((change, done)) = self.changes.recv() => {
+                    let outcome = self.change(change);
+                    answer(done, outcome);
+                }
             }
         }
-        for id in &all {
-            self.ask(*id, Ask::Stop);
+        let all: Vec<u64> = self.table().keys().copied().collect();
+        for id in all {
+            self.ask(id, Ask::Stop);
         }
         while self.any_runs() {
             match self.exits.recv().await {
@@ -208,6 +239,26 @@ impl Supervisor {
             return answer(done, Ok(()));
         }
         self.waiting.push(Waiting { nodes: going, done });
+    }
+
+    fn change(&self, change: Change) -> Result<(), String> {
+        match change {
+            Change::Add(node) => {
+                self.roster.add(&node);
+                let id = node.id;
+                self.table().entry(id).or_insert_with(|| Slot::new(&node));
+                self.start(id)
+            }
+            Change::Forget(id) => {
+                let mut table = self.table();
+                if table.get(&id).is_some_and(|slot| slot.running.is_some()) {
+                    return Err(format!("node {id} runs still"));
+                }
+                table.remove(&id);
+                self.roster.remove(id);
+                Ok(())
+            }
+        }
     }
 
     /// Starts a node; one that runs stays as it is.
@@ -315,6 +366,18 @@ impl Handle {
         let (done, outcome) = oneshot::channel();
         let order = Order { verb, nodes, done };
         self.orders.send(order).await.map_err(|_closed| gone())?;
+        outcome.await.map_err(|_closed| gone())?
+    }
+
+    /// Changes which nodes there are, and waits until it was done.
+    ///
+    /// # Errors
+    /// In words for a person.
+    pub async fn change(&self, change: Change) -> Result<(), String> {
+        let gone = || "the supervisor is ending".to_owned();
+        let (done, outcome) = oneshot::channel();
+        let sent = self.changes.send((change, done)).await;
+        sent.map_err(|_closed| gone())?;
         outcome.await.map_err(|_closed| gone())?
     }
 }

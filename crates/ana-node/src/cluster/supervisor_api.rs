@@ -4,6 +4,8 @@
 //!   GET  /_ana/supervisor/status
 //!   POST /_ana/supervisor/node/{id}/{stop|kill|start}
 //!   POST /_ana/supervisor/zone/{zone}/{stop|kill|start}
+//!   POST /_ana/supervisor/members/add            {"zone": "b"}, or {} for the zone with the fewest nodes
+//!   POST /_ana/supervisor/members/forget/{id}
 //! ```
 //! Every answer is JSON; a POST answers when the order was carried out.
 
@@ -14,6 +16,7 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use super::members::Members;
 use super::supervisor::{Handle, Verb};
 
 /// The beginning of every path answered here.
@@ -26,6 +29,7 @@ pub type Answer = (StatusCode, Value);
 #[derive(Debug, Clone)]
 pub struct SupervisorApi {
     supervisor: Handle,
+    members: Members,
     about: About,
     authentication: Authentication,
 }
@@ -43,9 +47,15 @@ pub struct About {
 
 impl SupervisorApi {
     /// An API over the table behind `supervisor`, for those whom `authentication` admits.
-    pub fn new(supervisor: Handle, about: About, authentication: Authentication) -> SupervisorApi {
+    pub fn new(
+        supervisor: Handle,
+        members: Members,
+        about: About,
+        authentication: Authentication,
+    ) -> SupervisorApi {
         SupervisorApi {
             supervisor,
+            members,
             about,
             authentication,
         }
@@ -64,6 +74,8 @@ impl SupervisorApi {
         let parts: Vec<&str> = rest.split('/').collect();
         match (method, parts.as_slice()) {
             (&Method::GET, ["status"]) => (StatusCode::OK, self.status()),
+            (&Method::POST, ["members", "add"]) => self.members.add(body).await,
+            (&Method::POST, ["members", "forget", id]) => self.members.forget(id).await,
             (&Method::POST, [kind, name, verb]) => self.order(kind, name, verb).await,
             _ => wrong(
                 StatusCode::NOT_FOUND,
@@ -113,7 +125,7 @@ impl SupervisorApi {
     }
 }
 
-fn wrong(status: StatusCode, message: &str) -> Answer {
+pub(super) fn wrong(status: StatusCode, message: &str) -> Answer {
     (status, json!({ "message": message }))
 }
 

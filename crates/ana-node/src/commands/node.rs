@@ -1,8 +1,14 @@
 //! `ana node`: stop, kill and start single nodes of a cluster that `ana up` runs.
 
+mod members;
+mod add;
+mod remove;
+mod replace;
+
 use std::time::Duration;
 
 use ana_env::time;
+use bytes::Bytes;
 use clap::Subcommand;
 use http::{Method, StatusCode};
 use serde::Deserialize;
@@ -13,13 +19,16 @@ use crate::cluster::supervisor::{NodeState, NodeView};
 use crate::error::{CliError, Exit};
 use crate::output::{self, Format, Table};
 
-/// Stop, kill or start one node of a cluster that `ana up` runs.
+/// Stop, kill, start, add, remove or replace a node.
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 Examples:
   ana node kill 2      pull its plug (SIGKILL); it stays down
   ana node start 2     start it again with the data it has
-  ana node stop 2      let it end in order (SIGTERM)")]
+  ana node stop 2      let it end in order (SIGTERM)
+  ana node add         a node more, in the zone with the fewest
+  ana node replace 2   another node in the place of a dead one
+  ana node remove 4    a node less: its replicas move to others first")]
 pub(super) enum Node {
     /// Let a node end in order: SIGTERM, and SIGKILL when it takes too long.
     Stop(Which),
@@ -27,6 +36,9 @@ pub(super) enum Node {
     Kill(Which),
     /// Start a node with the data it has, and wait until it answers.
     Start(Which),
+    Add(add::Add),
+    Remove(remove::Remove),
+    Replace(replace::Replace),
 }
 
 #[derive(Debug, clap::Args)]
@@ -42,6 +54,9 @@ impl Node {
             Node::Stop(which) => ("stop", which),
             Node::Kill(which) => ("kill", which),
             Node::Start(which) => ("start", which),
+            Node::Add(add) => return add.run(context).await,
+            Node::Remove(remove) => return remove.run(context).await,
+            Node::Replace(replace) => return replace.run(context).await,
         };
         order(context, "node", &which.id.to_string(), verb).await
     }
@@ -114,15 +129,34 @@ async fn wait_until_up(context: &Context, ids: &[u64]) -> Result<Vec<NodeView>, 
     }
 }
 
-/// A request to the supervisor, its answer decoded.
+/// A request to a node or the supervisor, its answer decoded.
 pub(super) async fn ask<T: serde::de::DeserializeOwned>(
     context: &Context,
     method: Method,
     path: &str,
 ) -> Result<T, CliError> {
+    ask_bytes(context, method, path, Bytes::new()).await
+}
+
+/// The same with a body.
+async fn ask_with<T: serde::de::DeserializeOwned>(
+    context: &Context,
+    method: Method,
+    path: &str,
+    body: &serde_json::Value,
+) -> Result<T, CliError> {
+    ask_bytes(context, method, path, body.to_string().into()).await
+}
+
+async fn ask_bytes<T: serde::de::DeserializeOwned>(
+    context: &Context,
+    method: Method,
+    path: &str,
+    body: Bytes,
+) -> Result<T, CliError> {
     let answer = context
         .client()
-        .plain(method, path, ORDER_MAX)
+        .plain_with(method, path, body, ORDER_MAX)
         .await
         .map_err(|e| context.explain(e))?;
     if answer.status.is_success() {
