@@ -10,7 +10,6 @@
 
 pub mod access;
 pub mod config;
-pub mod identity;
 pub mod node;
 pub mod metrics;
 pub mod service;

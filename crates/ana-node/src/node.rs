@@ -35,7 +35,6 @@ use crate::admin::NodeAdmin;
 use crate::config::{ConfigError, LimitsSetting, MemberConfig, NodeConfig};
 use crate::faults::service::Home;
 use crate::faults::{Board, DisturbedService, FaultAdmin};
-use crate::identity::{self, IdentityError};
 use crate::metrics::Metrics;
 use crate::service::NodeService;
 
@@ -68,9 +67,6 @@ pub enum NodeError {
     /// Who may call, or the certificate, cannot be read.
     #[error("settings: {0}")]
     Access(#[from] AccessError),
-    /// The data directory is not its own.
-    #[error("{0}")]
-    Identity(#[from] IdentityError),
     /// It cannot listen.
     #[error("cannot listen at {address}: {source}")]
     Listen {
@@ -100,8 +96,7 @@ impl Node {
         checkpoints: Arc<dyn CheckpointStore>,
     ) -> Result<Node, NodeError> {
         config.check()?;
-        let incarnation = identity::of_directory(&env, &config.data_dir, config.node_id).await?;
-        let router_config = router_config(&config, incarnation)?;
+        let router_config = router_config(&config)?;
         let gateway_config = gateway_config(&env, &config).await?;
         // Links are between nodes: what clients send is not held back.
         let api = listen(&env, &config.api).await?;
@@ -317,7 +312,7 @@ fn raft_config(config: &NodeConfig) -> Result<RaftNodeConfig, NameError> {
     })
 }
 
-fn router_config(config: &NodeConfig, incarnation: u64) -> Result<RouterConfig, NameError> {
+fn router_config(config: &NodeConfig) -> Result<RouterConfig, NameError> {
     Ok(RouterConfig {
         this: member(&config.this_member())?,
         pid: std::process::id(),
@@ -328,7 +323,6 @@ fn router_config(config: &NodeConfig, incarnation: u64) -> Result<RouterConfig, 
             .filter(|it| !config.join || it.id != config.node_id)
             .map(member)
             .collect::<Result<_, _>>()?,
-        incarnation,
         account: AccountId::new(&config.account)?,
         region: Region::new(&config.region)?,
         limits: match config.limits {

@@ -289,7 +289,8 @@ impl GroupLookup for Groups {
     }
 
     fn votes_allowed(&self, group: GroupId) -> bool {
-        self.get(group).is_some_and(|group| group.votes_allowed())
+        !self.inner.peers.are_votes_withheld()
+            && self.get(group).is_some_and(|group| group.votes_allowed())
     }
 }
 

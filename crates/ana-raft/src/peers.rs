@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -80,6 +81,7 @@ struct Inner {
     env: Env,
     this: NodeId,
     removals: Removals,
+    votes_withheld: AtomicBool,
     book: Mutex<Book>,
 }
 
@@ -98,6 +100,7 @@ impl Peers {
                 env,
                 this,
                 removals: Removals::default(),
+                votes_withheld: AtomicBool::new(false),
                 book: Mutex::default(),
             }),
         }
@@ -149,6 +152,16 @@ impl Peers {
     #[must_use]
     pub fn is_removed(&self, node: NodeId) -> bool {
         self.inner.removals.contains(node)
+    }
+
+    /// Whether this node keeps out of all elections: it neither asks for votes nor gives any. For a node that does not
+    /// know (yet) what it had promised before.
+    pub fn withhold_votes(&self, withheld: bool) {
+        self.inner.votes_withheld.store(withheld, Ordering::Release);
+    }
+
+    pub(crate) fn are_votes_withheld(&self) -> bool {
+        self.inner.votes_withheld.load(Ordering::Acquire)
     }
 
     /// Waits until another node refuses this one because it was removed, and answers which.

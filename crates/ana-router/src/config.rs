@@ -65,9 +65,6 @@ pub struct RouterConfig {
     /// Founding members, the same list on every node; it decides the first voters of the metadata group. A node that
     /// is to join a cluster that exists is not among them: what it has here are nodes that it may talk to.
     pub members: Vec<Member>,
-    /// Random, chosen with the node's data directory and kept in it: another one means that the directory is another,
-    /// and that what the node had promised is lost.
-    pub incarnation: u64,
     /// Account in ARNs and messages.
     pub account: AccountId,
     /// Region in ARNs and messages.

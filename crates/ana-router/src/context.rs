@@ -3,7 +3,8 @@
 //! Must stay true: locks in here are held for a few lines and never over an await; every cache can be dropped at any
 //! time without changing an answer.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use ana_env::Env;
@@ -17,6 +18,7 @@ use tokio::sync::watch;
 
 use crate::admission::Admission;
 use crate::config::RouterConfig;
+use crate::identity::Identity;
 use crate::leader::{self, Leaders, Repeat};
 use crate::load::Loads;
 use crate::membership::{Expelled, founding_voters};
@@ -50,6 +52,10 @@ pub(crate) struct Context {
     pub(crate) reads: Semaphore,
     /// Subscriptions served here, and leases given out here.
     pub(crate) subscriptions: Subscriptions,
+    /// Whose data directory this is; known when the router starts.
+    pub(crate) identity: OnceLock<Identity>,
+    /// What this node had promised is in its data directory: it may take part in elections.
+    pub(crate) is_confirmed: AtomicBool,
     /// Why this node has to end, once it has to.
     pub(crate) expelled: watch::Sender<Option<Expelled>>,
     /// All background work.
@@ -102,6 +108,8 @@ impl Context {
             routes: Routes::default(),
             reads: Semaphore::new(READS_AT_ONCE_MAX),
             subscriptions: Subscriptions::default(),
+            identity: OnceLock::new(),
+            is_confirmed: AtomicBool::new(false),
             expelled: watch::channel(None).0,
             tasks: Tasks::new(),
         }

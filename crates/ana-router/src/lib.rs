@@ -40,6 +40,7 @@ mod rates;
 mod bucket;
 
 mod start;
+pub mod identity;
 mod membership;
 mod moves;
 mod reconcile;

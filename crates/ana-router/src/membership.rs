@@ -10,24 +10,29 @@
 //! - a node that was removed, or has lost its data directory, ends: the cluster goes on without it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ana_env::time::{Instant, now};
 use ana_raft::Group;
 use ana_state::meta::{ClusterSecret, NodeCommand, founding_voters as voters_of};
 use ana_state::{MetaCommand, MetaRefusal, MetaReply, Metadata};
-use ana_types::NodeId;
+use ana_types::{GroupId, NodeId};
 use futures::future::join_all;
 
 use crate::config::{Member, RouterConfig};
 use crate::context::{Changes, Context};
 use crate::forward::{Attempt, ask};
-use crate::messages::AskTime;
+use crate::identity;
+use crate::messages::{AskReport, AskTime};
 use crate::nodes::meta_member;
 
 /// Looks happen at changes of the metadata, and this often.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// A node that takes part in no election yet looks this often whether it may.
+const CONFIRM_EVERY: Duration = Duration::from_millis(100);
 /// A node that was removed follows the metadata for so long, so that it learns of it there.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// A node that has heard of no metadata leader for so long asks its peers for a sign of life: one that was removed
@@ -54,6 +59,82 @@ pub(crate) fn founding_voters(members: &[Member]) -> BTreeSet<NodeId> {
     voters_of(members.iter().map(|it| (it.id, &it.zone)))
 }
 
+/// Reads whose data directory this is. Until what this node had promised is known to be in it, it takes part in no
+/// election.
+pub(crate) async fn identify(context: &Context) -> io::Result<()> {
+    let dir = &context.groups.config().data_dir;
+    let identity = identity::load(&context.env, dir, context.config.this.id).await?;
+    context.peers.withhold_votes(!identity.confirmed);
+    context
+        .is_confirmed
+        .store(identity.confirmed, Ordering::Release);
+    // Starting twice finds the same.
+    let identity = context.identity.get_or_init(|| identity);
+    tracing::debug!(?identity, "the data directory is known");
+    Ok(())
+}
+
+/// What this node had promised is in its data directory: from now on it votes.
+async fn confirm(context: &Context, why: &str) {
+    let Some(identity) = context.identity.get() else {
+        return;
+    };
+    let dir = &context.groups.config().data_dir;
+    match identity::confirm(&context.env, dir, *identity).await {
+        Ok(()) => {
+            tracing::info!(why, "this node takes part in elections");
+            context.is_confirmed.store(true, Ordering::Release);
+            context.peers.withhold_votes(false);
+        }
+        Err(error) => tracing::error!(%error, "the data directory cannot be written"),
+    }
+}
+
+/// Whether this is a founding: a majority of the founding voters, this one counted in, has an empty metadata group. If
+/// anything had ever been agreed on, a majority would have it, and the two would share a node.
+async fn is_founding(context: &Context, meta: &Group) -> bool {
+    let this = context.config.this.id;
+    let voters = founding_voters(&context.config.members);
+    let own = meta.status();
+    if !voters.contains(&this) || own.last_index.unwrap_or(0) > 0 {
+        return false;
+    }
+    let others = voters.iter().filter(|it| **it != this);
+    let asked = others.map(|node| async move {
+        match ask(context, *node, &AskReport, &mut None, SIGN_WITHIN).await {
+            Attempt::Done(report) => {
+                let replica = report.replica(GroupId::METADATA);
+                replica.is_none_or(|it| it.view.last_index == 0 && it.commit_index == 0)
+            }
+            Attempt::Declined(_) | Attempt::NotReached | Attempt::Lost => false,
+        }
+    });
+    let empty = join_all(asked).await.into_iter().filter(|it| *it).count() + 1;
+    empty > voters.len() / 2
+}
+
+/// Looks whether this node may take part in elections.
+async fn look_for_confirmation(context: &Context, meta: &Group) {
+    let reported = meta.meta(|meta| {
+        let founded = meta.cluster().is_some();
+        (
+            founded,
+            meta.has_reported(&meta_member(&context.config.this), incarnation(context)),
+        )
+    });
+    match reported {
+        (_, true) => confirm(context, "the cluster knows this data directory").await,
+        (false, false) if is_founding(context, meta).await => {
+            confirm(context, "the cluster is about to be founded").await;
+        }
+        _ => {}
+    }
+}
+
+fn incarnation(context: &Context) -> u64 {
+    context.identity.get().map_or(0, |it| it.incarnation)
+}
+
 /// Runs until the router shuts down: keeps this node reported, and as metadata leader founds the cluster.
 #[expect(clippy::infinite_loop, reason = "it ends with the router's tasks")]
 pub(crate) async fn run(context: Arc<Context>) {
@@ -61,22 +142,31 @@ pub(crate) async fn run(context: Arc<Context>) {
     let mut has_waited = false;
     let mut heard = now();
     loop {
-        context.next_look(&mut changes, LOOK_EVERY).await;
+        let is_confirmed = context.is_confirmed.load(Ordering::Acquire);
+        let within = if is_confirmed {
+            LOOK_EVERY
+        } else {
+            CONFIRM_EVERY
+        };
+        context.next_look(&mut changes, within).await;
         let Ok(meta) = context.meta() else { continue };
+        if !is_confirmed {
+            look_for_confirmation(&context, &meta).await;
+        }
         if meta.leader().is_some() {
             heard = now();
         } else if now().duration_since(heard) > SILENCE {
             knock(&context).await;
             heard = now();
         }
-        match meta.meta(|meta| next_step(meta, &context.config)) {
+        match meta.meta(|meta| next_step(meta, &context.config, incarnation(&context))) {
             Step::Found if meta.is_leader() => {
                 propose(&context, founding(&context)).await;
             }
             Step::Report => {
                 let command = NodeCommand::Report {
                     member: meta_member(&context.config.this),
-                    incarnation: context.config.incarnation,
+                    incarnation: incarnation(&context),
                 };
                 propose(&context, MetaCommand::Node(command)).await;
             }
@@ -105,7 +195,7 @@ enum Step {
     Nothing,
 }
 
-fn next_step(meta: &Metadata, config: &RouterConfig) -> Step {
+fn next_step(meta: &Metadata, config: &RouterConfig, incarnation: u64) -> Step {
     let this = &config.this;
     if meta.removed_nodes().contains(&this.id) {
         return Step::Removed;
@@ -114,7 +204,7 @@ fn next_step(meta: &Metadata, config: &RouterConfig) -> Step {
     match (meta.cluster().is_some(), is_founder) {
         (false, true) => Step::Found,
         (false, false) => Step::Wait,
-        (true, _) if !meta.has_reported(&meta_member(this), config.incarnation) => Step::Report,
+        (true, _) if !meta.has_reported(&meta_member(this), incarnation) => Step::Report,
         (true, _) => Step::Nothing,
     }
 }

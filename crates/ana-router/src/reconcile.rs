@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -200,6 +201,10 @@ async fn open(context: &Context, wanted: &BTreeMap<GroupId, Wanted>) {
 async fn found(context: &Context, wanted: &BTreeMap<GroupId, Wanted>, memory: &mut Memory) {
     let this = context.config.this.id;
     let mut empty = BTreeSet::new();
+    if !context.is_confirmed.load(Ordering::Acquire) {
+        // It may have been here before, and have lost all it knew: then others have founded what it finds empty.
+        return;
+    }
     for (id, group) in wanted {
         let founders = group.founders.as_ref().filter(|it| it.contains(&this));
         let Some((founders, replica)) = founders.zip(context.groups.get(*id)) else {

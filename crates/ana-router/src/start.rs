@@ -18,6 +18,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Opens the metadata group and starts the loops.
 pub(crate) async fn start(context: &Arc<Context>) -> Answer<()> {
+    membership::identify(context)
+        .await
+        .map_err(|error| KinesisError::Internal {
+            why: format!("the data directory cannot be used: {error}"),
+        })?;
     reconcile::learn_addresses(context);
     context
         .groups

@@ -13,7 +13,7 @@ use ana_router::ops::{CreateStream, DeleteStream, PutRecords, StreamRef};
 use ana_router::{Expelled, Limits, Router};
 use ana_state::MetaRefusal;
 use ana_types::{GroupId, NodeId, SequenceNumber, ShardIndex};
-use common::{Cluster, active, entry, eventually, put_all, read_all, scoped};
+use common::{Cluster, active, describe, entry, eventually, put_all, read_all, scoped};
 use tokio::sync::watch;
 
 /// Records that show that writing goes on.
@@ -433,6 +433,52 @@ async fn a_node_that_has_lost_its_disk_does_not_take_part_again() {
         assert_eq!(why.ok(), Some(Expelled::LostData));
         cluster.kill(NodeId(3)).await;
         writer.judge(&cluster).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_without_its_disk_elects_nobody() {
+    scoped(async {
+        let mut cluster = Cluster::start(3, Limits::Off).await;
+        // Node 2 sees nothing of the stream and of its records: only 1 and 3 have them.
+        cluster.kill(NodeId(2)).await;
+        eventually("the stream is created", async || {
+            cluster.router(1).create_stream(create("s", 1)).await.ok()
+        })
+        .await;
+        active(cluster.router(1), "s").await;
+        put_all(cluster.router(1), "s", vec![entry("k", "kept")]).await;
+        cluster.kill(NodeId(1)).await;
+        cluster.kill(NodeId(3)).await;
+        cluster.lose_disk(NodeId(3));
+        // One that lacks them and one that has forgotten them are no majority.
+        cluster.restart(NodeId(2)).await;
+        cluster.restart(NodeId(3)).await;
+        let until = time::now() + Duration::from_secs(8);
+        while time::now() < until {
+            for node in [2, 3] {
+                let led = cluster
+                    .replicas(node)
+                    .into_iter()
+                    .find(|it| it.leader.is_some());
+                assert!(led.is_none(), "somebody was elected: {led:?}");
+            }
+            time::sleep(Duration::from_millis(100)).await;
+        }
+        cluster.restart(NodeId(1)).await;
+        let ended = cluster.router(3).until_expelled();
+        let why = time::timeout(Duration::from_secs(20), ended).await;
+        assert_eq!(why.ok(), Some(Expelled::LostData));
+        active(cluster.router(1), "s").await;
+        let there = eventually("the records are there", async || {
+            let shards = describe(cluster.router(1), "s").await.ok()?.shards;
+            shards.first().map(|it| it.shard)
+        })
+        .await;
+        let records = read_all(cluster.router(1), "s", there).await.0;
+        assert_eq!(records.len(), 1);
+        assert_eq!(records[0].1, "kept");
     })
     .await;
 }

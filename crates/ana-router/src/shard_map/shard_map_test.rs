@@ -21,7 +21,6 @@ fn config() -> RouterConfig {
         },
         pid: 1,
         members: Vec::new(),
-        incarnation: 1,
         account: AccountId::default(),
         region: Region::default(),
         limits: Limits::Off,

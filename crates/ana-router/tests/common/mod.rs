@@ -227,7 +227,6 @@ impl Cluster {
             this,
             pid: 1,
             members: self.members.clone(),
-            incarnation: 1 + self.lost_disks.get(&id).copied().unwrap_or(0),
             account: AccountId::default(),
             region: Region::default(),
             limits: self.limits,

@@ -221,7 +221,11 @@ async fn nodes_come_and_go_while_others_are_killed() -> Result<()> {
 /// How many were killed.
 async fn exchange_one(world: &mut World) -> Result<u32> {
     let zone = (*world.any(&["a", "b", "c"])?).to_owned();
-    let old = world.members()?.nodes.into_iter().find(|it| it.zone == zone);
+    let old = world
+        .members()?
+        .nodes
+        .into_iter()
+        .find(|it| it.zone == zone);
     let old = old.context("a node in each zone")?.id;
     let adding = world.begin(&["node", "add", "--zone", &zone])?;
     let mut kills = kill_while(world, adding, "add").await?;
@@ -238,7 +242,10 @@ async fn kill_while(world: &mut World, mut child: Child, what: &str) -> Result<u
     let began = now();
     let mut kills = 0;
     while child.try_wait()?.is_none() {
-        ensure!(began.elapsed() < CHANGE_MAX, "{what}: not within {CHANGE_MAX:?}");
+        ensure!(
+            began.elapsed() < CHANGE_MAX,
+            "{what}: not within {CHANGE_MAX:?}"
+        );
         kills += u32::from(kill_one(world, began).await?);
         pause(world.dice.random_range(200..2000)).await;
     }
