@@ -273,6 +273,9 @@ impl Groups {
 
 impl GroupLookup for Groups {
     fn replica(&self, group: GroupId) -> Option<Arc<dyn Replica>> {
+        if self.inner.peers.stands_aside() {
+            return None;
+        }
         Some(Arc::new(self.raft(group)?))
     }
 
@@ -289,8 +292,7 @@ impl GroupLookup for Groups {
     }
 
     fn votes_allowed(&self, group: GroupId) -> bool {
-        !self.inner.peers.are_votes_withheld()
-            && self.get(group).is_some_and(|group| group.votes_allowed())
+        self.get(group).is_some_and(|group| group.votes_allowed())
     }
 }
 

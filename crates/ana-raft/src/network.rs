@@ -96,10 +96,10 @@ impl PeerNetwork {
         }
     }
 
-    /// As [`Self::ask_control`], unless this node keeps out of elections.
+    /// As [`Self::ask_control`], unless this node stands aside.
     async fn ask_for_vote(&self, body: Body) -> Result<Body, RPCError<TC>> {
-        if self.peers.are_votes_withheld() {
-            return Err(RPCError::Unreachable(Unreachable::new(&VotesWithheld)));
+        if self.peers.stands_aside() {
+            return Err(RPCError::Unreachable(Unreachable::new(&StandsAside)));
         }
         self.ask_control(RPCTypes::Vote, body).await
     }
@@ -131,10 +131,10 @@ impl PeerNetwork {
     }
 }
 
-/// This node keeps out of elections.
+/// This node keeps out of all groups.
 #[derive(Debug, thiserror::Error)]
-#[error("this node takes part in no election yet")]
-struct VotesWithheld;
+#[error("this node takes part in no group yet")]
+struct StandsAside;
 
 /// An answer that does not decode, or a request that does not encode.
 fn bad_message(error: &ConvertError) -> RPCError<TC> {

@@ -81,7 +81,7 @@ struct Inner {
     env: Env,
     this: NodeId,
     removals: Removals,
-    votes_withheld: AtomicBool,
+    stands_aside: AtomicBool,
     book: Mutex<Book>,
 }
 
@@ -100,7 +100,7 @@ impl Peers {
                 env,
                 this,
                 removals: Removals::default(),
-                votes_withheld: AtomicBool::new(false),
+                stands_aside: AtomicBool::new(false),
                 book: Mutex::default(),
             }),
         }
@@ -154,14 +154,14 @@ impl Peers {
         self.inner.removals.contains(node)
     }
 
-    /// Whether this node keeps out of all elections: it neither asks for votes nor gives any. For a node that does not
-    /// know (yet) what it had promised before.
-    pub fn withhold_votes(&self, withheld: bool) {
-        self.inner.votes_withheld.store(withheld, Ordering::Release);
+    /// Whether this node keeps out of all groups: it asks for no vote, gives none, and takes no entry. For a node that
+    /// does not know (yet) what it had promised before. Calls go both ways all the same.
+    pub fn stand_aside(&self, aside: bool) {
+        self.inner.stands_aside.store(aside, Ordering::Release);
     }
 
-    pub(crate) fn are_votes_withheld(&self) -> bool {
-        self.inner.votes_withheld.load(Ordering::Acquire)
+    pub(crate) fn stands_aside(&self) -> bool {
+        self.inner.stands_aside.load(Ordering::Acquire)
     }
 
     /// Waits until another node refuses this one because it was removed, and answers which.

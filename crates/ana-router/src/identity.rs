@@ -3,15 +3,18 @@
 //! A node's promises to the others (votes, confirmed entries) lie in its data directory. A node that comes back under
 //! its id with another directory does not know them: it could vote a second time, and deny what it had confirmed. So
 //! each directory is given a random number when it is first used; the node reports it, the cluster remembers the first
-//! one and takes no other from that id. Until that has happened the node takes part in no election:
+//! one and takes no other from that id. Until that has happened the node takes no part in any group:
 //!
 //! ```text
-//!   new directory ─► not confirmed: neither asks for votes nor gives any
+//!   new directory ─► not confirmed: it asks for no vote, gives none, and takes no entry
 //!        ├─ a majority of the founders, itself counted in, has an empty metadata group ─► confirmed: it is a founding
-//!        ├─ the cluster has taken the report ────────────────────────────────────────────► confirmed
+//!        ├─ the cluster has taken its report ────────────────────────────────────────────► confirmed
 //!        └─ the cluster knows another directory ─────────────────────────────────────────► the node ends
 //! ```
-//! Must stay true: "confirmed" is durable before the first vote; it is never taken back.
+//! (An entry confirmed by a node without memory would be as bad as a vote; and openraft ends a leader that sees a
+//! follower go back.)
+//!
+//! Must stay true: "confirmed" is durable before the first vote or entry; it is never taken back.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use ana_env::time::{Instant, now};
+use ana_env::time::{Instant, now, sleep};
 use ana_raft::Group;
 use ana_state::meta::{ClusterSecret, NodeCommand, founding_voters as voters_of};
 use ana_state::{MetaCommand, MetaRefusal, MetaReply, Metadata};
@@ -23,10 +23,10 @@ use ana_types::{GroupId, NodeId};
 use futures::future::join_all;
 
 use crate::config::{Member, RouterConfig};
-use crate::context::{Changes, Context};
+use crate::context::{Changes, Context, Deadline};
 use crate::forward::{Attempt, ask};
 use crate::identity;
-use crate::messages::{AskReport, AskTime};
+use crate::messages::{AskReport, AskTime, MetaAnswer, ReportNode};
 use crate::nodes::meta_member;
 
 /// Looks happen at changes of the metadata, and this often.
@@ -64,7 +64,7 @@ pub(crate) fn founding_voters(members: &[Member]) -> BTreeSet<NodeId> {
 pub(crate) async fn identify(context: &Context) -> io::Result<()> {
     let dir = &context.groups.config().data_dir;
     let identity = identity::load(&context.env, dir, context.config.this.id).await?;
-    context.peers.withhold_votes(!identity.confirmed);
+    context.peers.stand_aside(!identity.confirmed);
     context
         .is_confirmed
         .store(identity.confirmed, Ordering::Release);
@@ -84,7 +84,7 @@ async fn confirm(context: &Context, why: &str) {
         Ok(()) => {
             tracing::info!(why, "this node takes part in elections");
             context.is_confirmed.store(true, Ordering::Release);
-            context.peers.withhold_votes(false);
+            context.peers.stand_aside(false);
         }
         Err(error) => tracing::error!(%error, "the data directory cannot be written"),
     }
@@ -113,46 +113,85 @@ async fn is_founding(context: &Context, meta: &Group) -> bool {
     empty > voters.len() / 2
 }
 
-/// Looks whether this node may take part in elections.
-async fn look_for_confirmation(context: &Context, meta: &Group) {
-    let reported = meta.meta(|meta| {
-        let founded = meta.cluster().is_some();
-        (
-            founded,
-            meta.has_reported(&meta_member(&context.config.this), incarnation(context)),
-        )
-    });
-    match reported {
-        (_, true) => confirm(context, "the cluster knows this data directory").await,
-        (false, false) if is_founding(context, meta).await => {
-            confirm(context, "the cluster is about to be founded").await;
-        }
-        _ => {}
+/// Looks whether this node may take part. Says so when the cluster has not added it.
+async fn look_for_confirmation(context: &Context, meta: &Group) -> Option<MetaRefusal> {
+    if is_founding(context, meta).await {
+        confirm(context, "the cluster is about to be founded").await;
+        return None;
     }
+    let this = context.config.this.id;
+    let report = ReportNode {
+        member: meta_member(&context.config.this),
+        incarnation: incarnation(context),
+    };
+    let seeds = context.config.members.iter().map(|it| it.id);
+    for seed in seeds.filter(|it| *it != this) {
+        // Each of them tells whoever leads the metadata.
+        let asked = ask(context, seed, &report, &mut None, context.config.deadline).await;
+        let Attempt::Done(MetaAnswer(Ok(reply))) = asked else {
+            continue;
+        };
+        match reply {
+            MetaReply::Refused(why) => {
+                refused(context, &why);
+                return Some(why);
+            }
+            _ => {
+                confirm(context, "the cluster knows this data directory").await;
+                return None;
+            }
+        }
+    }
+    None
+}
+
+/// Reports another node, which does not follow the metadata yet, to whoever leads it.
+pub(crate) async fn report_for(context: &Context, report: &ReportNode) -> MetaAnswer {
+    let command = MetaCommand::Node(NodeCommand::Report {
+        member: report.member.clone(),
+        incarnation: report.incarnation,
+    });
+    // Shorter than the one who asks waits.
+    let deadline = Deadline::after(context.config.deadline / 2);
+    MetaAnswer(context.command_again(command, deadline).await)
 }
 
 fn incarnation(context: &Context) -> u64 {
     context.identity.get().map_or(0, |it| it.incarnation)
 }
 
-/// Runs until the router shuts down: keeps this node reported, and as metadata leader founds the cluster.
-#[expect(clippy::infinite_loop, reason = "it ends with the router's tasks")]
-pub(crate) async fn run(context: Arc<Context>) {
-    let mut changes = Changes::default();
-    let mut has_waited = false;
-    let mut heard = now();
-    loop {
-        let is_confirmed = context.is_confirmed.load(Ordering::Acquire);
-        let within = if is_confirmed {
+/// Waits until this node may take part: it founds the cluster with others, or the cluster has taken its report.
+async fn await_confirmation(context: &Context) {
+    let mut told = false;
+    while !context.is_confirmed.load(Ordering::Acquire) {
+        let Ok(meta) = context.meta() else {
+            sleep(CONFIRM_EVERY).await;
+            continue;
+        };
+        let refusal = look_for_confirmation(context, &meta).await;
+        let node = context.config.this.id;
+        if matches!(refusal, Some(MetaRefusal::NotAdmitted { .. })) && !told {
+            told = true;
+            tracing::info!(%node, "waits to be added to the cluster: `ana node add`, or POST /_ana/members/add");
+        }
+        let pause = if refusal.is_some() {
             LOOK_EVERY
         } else {
             CONFIRM_EVERY
         };
-        context.next_look(&mut changes, within).await;
+        sleep(pause).await;
+    }
+}
+
+/// Runs until the router shuts down: keeps this node reported, and as metadata leader founds the cluster.
+#[expect(clippy::infinite_loop, reason = "it ends with the router's tasks")]
+pub(crate) async fn run(context: Arc<Context>) {
+    let mut changes = Changes::default();
+    await_confirmation(&context).await;
+    let mut heard = now();
+    loop {
+        context.next_look(&mut changes, LOOK_EVERY).await;
         let Ok(meta) = context.meta() else { continue };
-        if !is_confirmed {
-            look_for_confirmation(&context, &meta).await;
-        }
         if meta.leader().is_some() {
             heard = now();
         } else if now().duration_since(heard) > SILENCE {
@@ -170,13 +209,8 @@ pub(crate) async fn run(context: Arc<Context>) {
                 };
                 propose(&context, MetaCommand::Node(command)).await;
             }
-            Step::Wait if !has_waited => {
-                has_waited = true;
-                let node = context.config.this.id;
-                tracing::info!(%node, "waits to be added to a cluster: `ana node add`, or POST /_ana/members/add");
-            }
             Step::Removed => expel(&context, Expelled::Removed),
-            Step::Found | Step::Wait | Step::Nothing => {}
+            Step::Found | Step::Nothing => {}
         }
     }
 }
@@ -188,8 +222,6 @@ enum Step {
     Found,
     /// The cluster does not know this node, or not by its address.
     Report,
-    /// Nothing is known of a cluster, and this node founds none.
-    Wait,
     /// It is no member any more.
     Removed,
     Nothing,
@@ -203,7 +235,7 @@ fn next_step(meta: &Metadata, config: &RouterConfig, incarnation: u64) -> Step {
     let is_founder = config.members.iter().any(|it| it.id == this.id);
     match (meta.cluster().is_some(), is_founder) {
         (false, true) => Step::Found,
-        (false, false) => Step::Wait,
+        (false, false) => Step::Nothing,
         (true, _) if !meta.has_reported(&meta_member(this), incarnation) => Step::Report,
         (true, _) => Step::Nothing,
     }
@@ -321,16 +353,19 @@ fn founding(context: &Context) -> MetaCommand {
 
 async fn propose(context: &Context, command: MetaCommand) {
     match context.command_again(command, context.deadline()).await {
-        Ok(MetaReply::Refused(MetaRefusal::NodeRemoved { .. })) => {
-            expel(context, Expelled::Removed);
-        }
-        Ok(MetaReply::Refused(MetaRefusal::OtherIncarnation { .. })) => {
-            expel(context, Expelled::LostData);
-        }
-        Ok(MetaReply::Refused(why)) => tracing::error!(%why, "this node is refused"),
+        Ok(MetaReply::Refused(why)) => refused(context, &why),
         // Reporting has nothing else to tell.
         Ok(_) => {}
         Err(error) => tracing::info!(%error, "the cluster could not be told of this node yet"),
+    }
+}
+
+fn refused(context: &Context, why: &MetaRefusal) {
+    match why {
+        MetaRefusal::NodeRemoved { .. } => expel(context, Expelled::Removed),
+        MetaRefusal::OtherIncarnation { .. } => expel(context, Expelled::LostData),
+        MetaRefusal::NotAdmitted { .. } => {}
+        why => tracing::error!(%why, "this node is refused"),
     }
 }
 
