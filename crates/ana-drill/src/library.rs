@@ -1,7 +1,8 @@
 //! The built-in drills: one text file each under `library/`, so that a first drill needs no file.
 //!
 //! Must stay true: each file is named as its drill, reads, and has a plan; all but `all-zones-power-cut` do
-//! without `--i-know`. Their stream is `drill`, which whoever runs one creates.
+//! without `--i-know`. Their streams are `drill`, `drill-one` (of one shard) and `drill-reshard`, which whoever runs one
+//! creates.
 
 use crate::error::DrillError;
 use crate::file::Drill;

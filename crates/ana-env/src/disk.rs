@@ -60,7 +60,7 @@ impl Open {
 pub struct Space {
     /// Bytes an unprivileged process may still use.
     pub free_bytes: u64,
-    /// Bytes there are in all.
+    /// Bytes that are used and bytes that may be: as `df` counts, without what is kept back for root.
     pub total_bytes: u64,
 }
 

@@ -6,14 +6,17 @@
 mod plan;
 mod clock;
 mod disk;
+mod link;
+mod queue;
 mod net;
 
 use std::sync::Arc;
 
 pub use clock::FaultClock;
 pub use disk::FaultDisk;
+pub use link::{LinkFaults, Way};
 pub use net::FaultNet;
-pub use plan::{DiskFaults, FaultPlan};
+pub use plan::{ClockFaults, DiskFaults, Drift, FaultPlan};
 
 use crate::env::Env;
 
@@ -21,8 +24,16 @@ use crate::env::Env;
 pub fn wrap(env: &Env, plan: &FaultPlan) -> Env {
     Env {
         clock: Arc::new(FaultClock::new(Arc::clone(&env.clock), plan.clone())),
-        disk: Arc::new(FaultDisk::new(Arc::clone(&env.disk), plan.clone())),
-        net: Arc::new(FaultNet::new(Arc::clone(&env.net), plan.clone())),
+        disk: Arc::new(FaultDisk::new(
+            Arc::clone(&env.disk),
+            plan.clone(),
+            Arc::clone(&env.rng),
+        )),
+        net: Arc::new(FaultNet::new(
+            Arc::clone(&env.net),
+            plan.clone(),
+            Arc::clone(&env.rng),
+        )),
         rng: Arc::clone(&env.rng),
     }
 }

@@ -14,8 +14,14 @@ use openraft_rt::AsyncRuntime;
 use rand::Rng as _;
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 
+mod pausable;
+mod pause;
+
+pub use pausable::Pausable;
+pub use pause::Pause;
+
 /// The runtime of openraft and of everything else.
-pub type Rt = openraft_rt::deterministic_rng::DeterministicRng<openraft_rt_tokio::TokioRuntime>;
+pub type Rt = openraft_rt::deterministic_rng::DeterministicRng<Pausable>;
 
 /// Handle of a spawned task. Dropping it detaches the task: prefer [`Tasks`].
 pub type JoinHandle<T> = tokio::task::JoinHandle<T>;
@@ -115,7 +121,11 @@ impl Tasks {
         while let Some(done) = state.set.try_join_next() {
             report(done);
         }
-        (!state.closed).then(|| state.set.spawn(Rt::scope(seed, future)))
+        let future = Rt::scope(seed, future);
+        (!state.closed).then(|| match Pause::current() {
+            None => state.set.spawn(future),
+            Some(pause) => state.set.spawn(pause.hold(future)),
+        })
     }
 
     /// Tasks not yet finished, or not yet reaped.

@@ -1,12 +1,12 @@
 //! Faults come and go while connections and files are open.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ana_env::faults::{self, DiskFaults, FaultPlan};
+use ana_env::faults::{self, ClockFaults, DiskFaults, Drift, FaultPlan, LinkFaults, Way};
 use ana_env::memory::{MemoryDisk, MemoryDiskOptions, SeededRng, TokioClock};
 use ana_env::real::RealNet;
 use ana_env::{Env, Open, Stream, time};
@@ -39,6 +39,32 @@ async fn the_clock_is_offset() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_clock_runs_wrong_from_when_it_was_right() {
+    let plan = FaultPlan::new();
+    let env = env(&plan);
+    time::sleep(Duration::from_secs(100)).await;
+    let begun = env.clock.now_ms();
+    let (fast, slow) = (100_000, -500);
+    let since = time::now();
+    let drift = |ppm| Drift { since, ppm };
+    plan.set_clock(ClockFaults {
+        offset_ms: 0,
+        drifts: vec![drift(fast)],
+    });
+    assert_eq!(env.clock.now_ms(), begun, "right when it begins");
+    time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(env.clock.now_ms(), begun + 11_000);
+    plan.set_clock(ClockFaults {
+        offset_ms: 5000,
+        drifts: vec![drift(slow)],
+    });
+    assert_eq!(env.clock.now_ms(), begun + 10_000 + 5000 - 5);
+    assert_eq!(env.clock.elapsed(), Duration::from_secs(110));
+    plan.clear();
+    assert_eq!(env.clock.now_ms(), begun + 10_000, "right again");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_disk_is_slow_full_and_broken() {
     let plan = FaultPlan::new();
     let disk = env(&plan).disk;
@@ -51,12 +77,20 @@ async fn the_disk_is_slow_full_and_broken() {
     file.write_sync_at(0, data()).await.expect("no fault yet");
 
     plan.set_disk(DiskFaults {
-        delay: Duration::from_secs(2),
+        sync_delay: Duration::from_secs(2),
+        write_delay: Duration::from_secs(1),
+        read_delay: Duration::from_secs(3),
         ..Default::default()
     });
     let before = time::now();
     file.sync().await.expect("slow");
-    assert!(time::now() - before >= Duration::from_secs(2));
+    assert_eq!(before.elapsed().as_secs(), 2);
+    file.write_at(0, data()).await.expect("slow");
+    assert_eq!(before.elapsed().as_secs(), 3);
+    file.write_sync_at(0, data()).await.expect("slow");
+    assert_eq!(before.elapsed().as_secs(), 5);
+    file.read_at(0, 1).await.expect("slow");
+    assert_eq!(before.elapsed().as_secs(), 8);
 
     plan.set_disk(DiskFaults {
         full: true,
@@ -82,7 +116,7 @@ async fn the_disk_is_slow_full_and_broken() {
     disk.create_dir_all(Path::new("/d")).await.expect_err("new");
 
     plan.set_disk(DiskFaults {
-        fail_syncs: true,
+        fail_syncs_percent: 100,
         fail_reads: true,
         ..Default::default()
     });
@@ -90,6 +124,16 @@ async fn the_disk_is_slow_full_and_broken() {
     file.write_sync_at(0, data()).await.expect_err("fault");
     disk.sync_dir(root).await.expect_err("fault");
     file.read_at(0, 1).await.expect_err("fault");
+
+    plan.set_disk(DiskFaults {
+        fail_syncs_percent: 30,
+        ..Default::default()
+    });
+    let mut failed = 0;
+    for _ in 0..200 {
+        failed += u32::from(file.sync().await.is_err());
+    }
+    assert!((30..90).contains(&failed), "{failed} of 200 are no third");
 
     plan.clear();
     file.write_sync_at(1, data()).await.expect("healed");
@@ -103,7 +147,7 @@ async fn who_waits_for_a_slow_disk_goes_on_when_it_is_healed() {
     let file = disk.open(Path::new("/f"), Open::CREATE).await;
     let file = file.expect("created");
     plan.set_disk(DiskFaults {
-        delay: Duration::from_secs(60),
+        sync_delay: Duration::from_secs(60),
         ..Default::default()
     });
     let before = time::now();
@@ -160,10 +204,14 @@ async fn links_are_cut_one_way_and_healed() {
     plan_a.clear();
     assert_eq!(at_a.read_u8().await.expect("held, not lost"), b'x');
 
-    let to_b = BTreeSet::from([addr_b.clone()]);
-    plan_a.set_held(to_b.clone(), to_b);
+    let held = LinkFaults {
+        held: true,
+        ..LinkFaults::default()
+    };
+    let both = [Way::Out, Way::In].map(|way| ((addr_b.clone(), way), held));
+    plan_a.set_links(&both.into());
     assert!(!passes(&mut at_a, &mut at_b).await && !passes(&mut at_b, &mut at_a).await);
-    plan_a.set_held(BTreeSet::new(), BTreeSet::new());
+    plan_a.set_links(&BTreeMap::new());
     assert_eq!(at_a.read_u8().await.expect("held, not lost"), b'x');
     assert!(passes(&mut at_a, &mut at_b).await && passes(&mut at_b, &mut at_a).await);
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use ana_env::runtime::Tasks;
 use ana_env::{Clock, Disk};
+use ana_types::planted::{self, Bug};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
@@ -116,6 +117,11 @@ impl Log {
     pub async fn save_vote(&self, vote: Bytes) -> Result<(), LogError> {
         if vote.len() > VOTE_BYTES_MAX {
             return Err(LogError::Unfit { index: 0 });
+        }
+        if planted::is(Bug::VoteNotDurable) {
+            let (done, _nobody_waits) = oneshot::channel();
+            self.shared.state().queue.push_back(Write::Vote(vote, done));
+            return Ok(());
         }
         self.queue(|state, done| state.queue.push_back(Write::Vote(vote, done)))
             .await
@@ -291,6 +297,12 @@ impl Log {
     /// Whether the log may be written.
     pub fn health(&self) -> Health {
         self.shared.state().health()
+    }
+
+    /// Says that the log is damaged, by what its user knows and it does not itself.
+    pub fn declare_corrupt(&self, what: String) {
+        let told = self.shared.corrupt(what);
+        tracing::debug!(%told, "damage that the user of the log has noticed");
     }
 
     /// After corruption: sets the files aside and starts empty, with the vote if it was readable

@@ -116,6 +116,10 @@ pub(crate) async fn read(
                 break;
             }
             next = next.max(state.first);
+            // All of it was purged; a place behind the range must not be looked for in it.
+            if next >= range.end {
+                break;
+            }
             step(&state, next, range.end, room)
         };
         let got = match step.map_err(|what| shared.corrupt(what))? {

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ana_env::{Disk, File, Open};
+use ana_types::planted::{self, Bug};
 use bytes::Bytes;
 use crc32c::crc32c;
 
@@ -258,7 +259,9 @@ impl Spare {
         self.file.write_sync_at(0, vec![bytes.into()]).await?;
         let path = dir.join(segment_name(header.id));
         disk.rename(&self.path, &path).await?;
-        disk.sync_dir(dir).await?;
+        if !planted::is(Bug::DirectoryNotSynced) {
+            disk.sync_dir(dir).await?;
+        }
         let file = SegmentFile {
             id: header.id,
             generation: header.generation,

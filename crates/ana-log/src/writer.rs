@@ -13,6 +13,7 @@ use std::io;
 use std::sync::Arc;
 
 use ana_env::{File, time};
+use ana_types::planted::{self, Bug};
 
 use crate::codec::{narrow_at, round_up};
 use crate::frame::{Encoder, Record, Written, frame_bytes};
@@ -148,7 +149,11 @@ impl Writer {
             encoder.push(&Record::Committed(committed));
         }
         let (end, pieces) = encoder.finish();
-        tail.file.write_sync_at(u64::from(tail.at), pieces).await?;
+        if planted::is(Bug::AckBeforeSync) {
+            tail.file.write_at(u64::from(tail.at), pieces).await?;
+        } else {
+            tail.file.write_sync_at(u64::from(tail.at), pieces).await?;
+        }
         for record in &frames.records {
             tail.base
                 .apply(record)

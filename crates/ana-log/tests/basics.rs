@@ -198,6 +198,26 @@ fn purge_survives_a_restart_even_beyond_the_last() {
 }
 
 #[test]
+fn a_range_that_is_purged_is_empty_and_no_damage() {
+    run(12, async {
+        let disk = memory(12);
+        let log = open(&disk).await;
+        for few in (1..=100).collect::<Vec<_>>().chunks(5) {
+            let few = few.iter().map(|index| entry(1, *index, 700)).collect();
+            append(&log, few).await.expect("durable");
+        }
+        log.purge_upto(id(1, 30)).await.expect("purged");
+        for (start, end) in [(0, 16), (1, 31), (30, 31)] {
+            let got = log.read(start..end, 1 << 20).await.expect("readable");
+            assert!(got.is_empty(), "{start}..{end}");
+        }
+        let got = log.read(20..33, 1 << 20).await.expect("readable");
+        assert_eq!(got.first().map(|entry| entry.id.index), Some(31));
+        assert_eq!(log.health(), Health::Ok);
+    });
+}
+
+#[test]
 fn committed_is_kept_and_never_beyond_the_last() {
     run(7, async {
         let disk = memory(7);

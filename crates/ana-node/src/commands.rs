@@ -1,11 +1,13 @@
 //! The command line: one file per command, each with its options, its help and its work.
 //!
 //! Must stay true: a command learns about the cluster only through the public endpoint, the admin
-//! paths (`/_ana/status`, `/_ana/health`, `/_ana/faults`) and the supervisor's paths.
+//! paths (`/_ana/status`, `/_ana/health`, `/_ana/faults`) and the supervisor's paths; about runs of drills through the
+//! files that they leave.
 
 mod bench;
 mod completion;
 mod consumer;
+mod drill;
 mod env;
 mod fault;
 mod limits;
@@ -82,11 +84,12 @@ First steps:
   ana put orders -k alice 'hello'          write a record
   ana tail orders --from horizon           read all records, then wait for more
   ana zone kill b                          lose a zone; puts and tails go on
+  ana drill run zone-loss                  lose a zone by a plan, and see what held
   ana verify                               is everything that was acknowledged still there?
 
 Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 already exists, 5 throttled, 6 unavailable,
 7 timed out, 8 not allowed, 10 unhealthy, 11 an acknowledged record is lost, 12 a node that was
-removed, 130 interrupted.";
+removed, 130 interrupted. Those of `ana drill run` are its own.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -107,6 +110,8 @@ enum Command {
     Zone(zone::Zone),
     #[command(subcommand)]
     Fault(fault::Fault),
+    #[command(subcommand)]
+    Drill(drill::Drill),
     Verify(verify::Verify),
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -237,6 +242,7 @@ pub async fn run(cli: Cli, env: Env) -> Result<Exit, CliError> {
         Command::Node(node) => node.run(&context).await,
         Command::Zone(zone) => zone.run(&context).await,
         Command::Fault(fault) => Box::pin(fault.run(&context)).await,
+        Command::Drill(drill) => Box::pin(drill.run(&context)).await,
         Command::Verify(verify) => Box::pin(verify.run(&context)).await,
         Command::Bench(bench) => bench.run(&context).await,
         Command::Completion(completion) => completion.run(),

@@ -156,16 +156,17 @@ pub struct MemberConfig {
 
 /// Times of the consensus protocol, milliseconds: heartbeat < election minimum < maximum.
 ///
-/// After the loss of a leader its followers let the lease (the maximum) run out and then wait a
-/// random time between minimum and maximum: writes go on after 1.5 to 2 s with the defaults.
+/// After the loss of a leader its followers let the lease (the maximum) run out. If its connections
+/// broke, as they do when a process ends, they elect then; otherwise (it hangs, or its packets
+/// vanish) they wait a random time between minimum and maximum besides.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RaftSettings {
-    /// Between two heartbeats; 150.
+    /// Between two heartbeats; 75.
     pub heartbeat_ms: u64,
-    /// A follower waits at least this long for its leader; 500.
+    /// A follower waits at least this long for its leader; 225.
     pub election_min_ms: u64,
-    /// A follower waits at most this long, and a lease lasts so long; 1000.
+    /// A follower waits at most this long, and a lease lasts so long; 300.
     pub election_max_ms: u64,
 }
 
@@ -204,9 +205,9 @@ impl Default for TrimTimes {
 impl Default for RaftSettings {
     fn default() -> RaftSettings {
         RaftSettings {
-            heartbeat_ms: 150,
-            election_min_ms: 500,
-            election_max_ms: 1000,
+            heartbeat_ms: ana_raft::config::HEARTBEAT_MS,
+            election_min_ms: ana_raft::config::ELECTION_MIN_MS,
+            election_max_ms: ana_raft::config::ELECTION_MAX_MS,
         }
     }
 }

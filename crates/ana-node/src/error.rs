@@ -17,6 +17,8 @@ pub enum Exit {
     Usage,
     /// 3: the stream, shard or node does not exist.
     NotFound,
+    /// 3 as well: a guard stopped a drill, whose exit codes are its own.
+    Guarded,
     /// 4: it exists already.
     Exists,
     /// 5: still throttled after all retries.
@@ -44,7 +46,7 @@ impl Exit {
             Exit::Ok => 0,
             Exit::Failed => 1,
             Exit::Usage => 2,
-            Exit::NotFound => 3,
+            Exit::NotFound | Exit::Guarded => 3,
             Exit::Exists => 4,
             Exit::Throttled => 5,
             Exit::Unavailable => 6,

@@ -38,6 +38,14 @@ pub const ID_CHARS_MAX: usize = 64;
 pub const API_DELAY_MS_MAX: u64 = 60_000;
 /// How long a write or sync may be held up, milliseconds.
 pub const DISK_DELAY_MS_MAX: u64 = 10_000;
+/// How fast the time of day may run wrong either way, parts per million: half as fast, or half as fast again.
+pub const DRIFT_PPM_MAX: u64 = 500_000;
+/// How late bytes of a link may be, and how much later at random, milliseconds.
+pub const LINK_DELAY_MS_MAX: u64 = 10_000;
+/// How many bytes a second a thin link may let pass: more than any network here has.
+pub const LINK_RATE_MAX: u64 = 100_000_000_000;
+/// How often connections may break on average: a node needs some time to make them again.
+pub const RESET_EVERY_MS_MIN: u64 = 100;
 /// How old a subscription may grow before it is dropped, milliseconds: AWS ends each after five minutes.
 pub const SESSION_MS_MAX: u64 = 300_000;
 /// How far the time of day may jump either way, milliseconds: a year.

@@ -2,8 +2,8 @@
 //!
 //! Read in this order: `config` (settings), `node` (how the layers are joined; simulations start
 //! nodes by it), `service` and `admin` (what a node answers), `metrics` (what it counts), `faults` (what a disposable one
-//! does wrong on purpose), then the command line: `commands` over `client`, `reading` and `verify`, and `cluster`, which
-//! runs many nodes on one machine.
+//! does wrong on purpose), then the command line: `commands` over `client`, `reading` and `verify`, `cluster`, which
+//! runs many nodes on one machine, and `drill`, which breaks a cluster by a plan and says what held.
 //!
 //! Must stay true: `node`, `service`, `admin` and `faults` use no process globals, no real time and no
 //! threads; everything else is for real processes.
@@ -27,6 +27,7 @@ pub mod client;
 pub mod reading;
 pub mod verify;
 pub mod cluster;
+pub mod drill;
 pub mod commands;
 
 pub use config::NodeConfig;

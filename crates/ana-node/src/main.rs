@@ -12,6 +12,12 @@ use ana_node::output;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    if ana_types::planted::COMPILED_IN {
+        output::say(
+            "error: this build can make mistakes on purpose (feature `planted`) and serves nobody",
+        );
+        return Exit::Failed.into();
+    }
     let cli = Cli::parse();
     let env = Env::real();
     let seed = env.rng.next_u64();

@@ -63,6 +63,17 @@ pub fn say(text: &str) {
     }
 }
 
+/// Writes over the line of a terminal that a person watches, and leaves the cursor in it; an empty text clears it.
+pub fn sketch(text: &str) {
+    let mut err = io::stderr().lock();
+    if write!(err, "\r\u{1b}[2K{text}")
+        .and_then(|()| err.flush())
+        .is_err()
+    {
+        // Nobody is listening; the command goes on.
+    }
+}
+
 /// Whether standard error is a terminal a person looks at.
 pub fn person_is_watching() -> bool {
     io::stderr().is_terminal()

@@ -19,4 +19,3 @@ pub mod ledger;
 pub mod payload;
 pub mod producer;
 pub mod report;
-pub mod sequence;

@@ -21,8 +21,9 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use ana_env::{Clock, time};
 use ana_state::shard::{AppendOutcome, AppendRefusal};
+use ana_types::planted::{self, Bug, Kept};
 use ana_types::record::codec;
-use ana_types::{MAX_RECORDS_PER_SUB_BATCH, Record, ShardIndex};
+use ana_types::{MAX_RECORDS_PER_SUB_BATCH, Position, Record, ShardIndex};
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use openraft::async_runtime::WatchReceiver as _;
@@ -148,6 +149,7 @@ impl Batcher {
             linger_until: None,
             blocked: false,
             last_stamp_ms: 0,
+            counted: Kept::default(),
             in_flight: FuturesUnordered::new(),
         };
         (batcher, work)
@@ -252,6 +254,8 @@ pub(crate) struct BatchLoop {
     /// This leader's own first entry is not applied yet.
     blocked: bool,
     last_stamp_ms: u64,
+    /// The index that this leader thinks it gave last.
+    counted: Kept<u64>,
     in_flight: FuturesUnordered<BoxFuture<'static, ()>>,
 }
 
@@ -354,6 +358,11 @@ impl BatchLoop {
 
     async fn propose_next(&mut self, leader: LeaderId) {
         let stamp_ms = self.stamp();
+        if planted::is(Bug::SequenceReused) {
+            let applied = || self.shared.applied().map_or(0, |id| id.index);
+            let last = self.counted.get().unwrap_or_else(applied);
+            self.counted.keep(|| last + 1);
+        }
         if let Some(Request::Point(_)) = self.pending.front()
             && let Some(Request::Point(waiter)) = self.pending.pop_front()
         {
@@ -381,6 +390,7 @@ impl BatchLoop {
         let Assembled { batch, places } = assemble(&subs, stamp_ms);
         drop(subs);
         let proposal = Proposal::Batch(batch);
+        let counted = self.counted.get();
         match propose::submit(&self.raft, leader, proposal, self.deadline).await {
             Ok(pending) => self.in_flight.push(Box::pin(async move {
                 let settled = propose::settle(pending).await;
@@ -389,6 +399,7 @@ impl BatchLoop {
                         places
                             .iter()
                             .map(|place| place.outcome(outcomes_of(answer)))
+                            .map(|outcome| as_counted(outcome, counted))
                             .collect()
                     });
                     drop(hold);
@@ -458,6 +469,27 @@ fn request_bytes(request: &Request) -> usize {
     match request {
         Request::Append(append) => append.hold.bytes,
         Request::Point(_) => 0,
+    }
+}
+
+/// The outcome itself, unless a mistake is planted.
+fn as_counted(outcome: AppendOutcome, counted: Option<u64>) -> AppendOutcome {
+    match (outcome, counted) {
+        (
+            AppendOutcome::Accepted {
+                shard,
+                first,
+                created_s,
+                time_ms,
+            },
+            Some(index),
+        ) if planted::is(Bug::SequenceReused) => AppendOutcome::Accepted {
+            shard,
+            first: Position::new(index, first.ordinal()),
+            created_s,
+            time_ms,
+        },
+        (outcome, _) => outcome,
     }
 }
 

@@ -17,11 +17,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ana_env::runtime;
 use ana_log::{Log, LogError};
 use ana_types::GroupId;
+use ana_types::planted::{self, Bug};
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::entry::{entry_id, seal, unseal};
+use crate::entry::{entry_id, log_id, seal, unseal};
 use crate::error::EntryError;
 use crate::points::Points;
 use crate::state_machine::{Core, Machine, MachineKind};
@@ -231,7 +232,7 @@ pub(crate) async fn load(
         Ok(bytes) => bytes.map(|bytes| decode(&bytes, kind)),
         Err(error) => Some(Err(error)),
     };
-    let core = match core? {
+    let mut core = match core? {
         Ok(core) => core,
         Err(error) => {
             tracing::warn!(%group, %error, "checkpoint dropped");
@@ -239,7 +240,13 @@ pub(crate) async fn load(
         }
     };
     match belongs(&core, log).await {
-        Ok(true) => Some(core),
+        Ok(true) => {
+            if planted::is(Bug::AppliedTwice) {
+                let index = core.applied?.index.checked_sub(1)?;
+                core.applied = Some(log_id(&log.entry_id(index).await.ok()??));
+            }
+            Some(core)
+        }
         Ok(false) => {
             tracing::info!(%group, applied = ?core.applied, "checkpoint is not of this log; dropped");
             None

@@ -12,6 +12,13 @@ use openraft::SnapshotPolicy;
 
 use crate::error::GroupError;
 
+/// Time between heartbeats of a leader, milliseconds.
+pub const HEARTBEAT_MS: u64 = 75;
+/// Least time that a follower waits for its leader, milliseconds: three heartbeats.
+pub const ELECTION_MIN_MS: u64 = 225;
+/// Most time that a follower waits for its leader, and the length of a lease, milliseconds. Half a second
+/// without writes after the loss of a leader leaves no more than this for the lease.
+pub const ELECTION_MAX_MS: u64 = 300;
 /// Bytes after which the batcher closes a batch.
 pub const BATCH_BYTES: usize = 512 * 1024;
 /// How long a batch waits for more while others are in flight.
@@ -82,9 +89,9 @@ impl RaftNodeConfig {
             node,
             zone,
             data_dir: data_dir.into(),
-            heartbeat_ms: 150,
-            election_min_ms: 750,
-            election_max_ms: 1500,
+            heartbeat_ms: HEARTBEAT_MS,
+            election_min_ms: ELECTION_MIN_MS,
+            election_max_ms: ELECTION_MAX_MS,
             propose_deadline_ms: 4000,
             queued_bytes_max: 64 * 1024 * 1024,
             point_bytes: 32 * 1024 * 1024,
@@ -194,7 +201,7 @@ mod tests {
     #[test]
     fn times_that_contradict_are_refused() {
         let mut config = config();
-        config.election_min_ms = 100;
+        config.election_min_ms = config.heartbeat_ms;
         let error = config
             .raft(GroupId(7))
             .expect_err("election before heartbeat");

@@ -26,9 +26,11 @@ use crate::left::{Departure, departure};
 use crate::open::{Parts, make_dir};
 use crate::peer_server::{GroupLookup, PeerServer, Replica};
 use crate::peers::{CallHandler, Peers};
+use crate::rebuild;
 use crate::repair::RaftCalls;
 use crate::state_machine::MachineKind;
 use crate::status::GroupStatus;
+use crate::succession::Losses;
 use crate::types::Raft;
 
 /// How often the disk's use is looked at.
@@ -73,6 +75,13 @@ impl Groups {
         };
         let dir = config.groups_dir();
         make_dir(&*env.disk, &dir).await.map_err(io)?;
+        if rebuild::is_marked(&*env.disk, &config.data_dir)
+            .await
+            .map_err(io)?
+        {
+            let half = io::Error::other("the wipe of this node's directory is not finished");
+            return Err(io(half));
+        }
         let disk_use = DiskUse::default();
         measure(&env, &config, &disk_use).await.map_err(io)?;
         let parts = Parts {
@@ -80,6 +89,7 @@ impl Groups {
             config: Arc::new(config),
             checkpoints,
             disk_use,
+            losses: Losses::default(),
         };
         let tasks = Tasks::new();
         let watching = tasks.spawn(watch_disk(parts.clone()));
@@ -293,6 +303,10 @@ impl GroupLookup for Groups {
 
     fn votes_allowed(&self, group: GroupId) -> bool {
         self.get(group).is_some_and(|group| group.votes_allowed())
+    }
+
+    fn peer_lost(&self, node: NodeId) {
+        self.inner.parts.losses.note(node);
     }
 }
 

@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::entry::{seal, unseal};
 use crate::error::GroupError;
 use crate::group::Group;
+use crate::status::GroupHealth;
 
 /// No log reaches as far.
 const UNKNOWN: (u64, u64, u64) = (u64::MAX, u64::MAX, u64::MAX);
@@ -145,8 +146,9 @@ impl Group {
             group: inner.id,
             source,
         };
+        // Damaged, or wiped away.
+        let is_known = !matches!(self.health(), GroupHealth::Corrupt { .. });
         self.stop().await;
-        let is_known = !matches!(inner.log.health(), Health::Corrupt { .. });
         let reached = reach(&inner.log);
         let left = Left {
             leaving: true,

@@ -23,6 +23,7 @@ mod assemble;
 mod propose;
 mod trimmer;
 mod upkeep;
+pub mod succession;
 
 pub mod status;
 pub mod group;
@@ -32,6 +33,7 @@ pub mod placement;
 pub mod left;
 pub mod groups;
 pub mod repair;
+pub mod rebuild;
 
 pub mod convert;
 mod removals;

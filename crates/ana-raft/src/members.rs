@@ -251,6 +251,10 @@ impl Group {
     pub fn health(&self) -> GroupHealth {
         use ana_log::Health;
         let inner = &self.inner;
+        if inner.lost {
+            let what = crate::rebuild::LOST.to_owned();
+            return GroupHealth::Corrupt { what };
+        }
         match inner.log.health() {
             Health::Corrupt { what } => return GroupHealth::Corrupt { what },
             Health::Failed { why } => return GroupHealth::Failed { why },

@@ -28,8 +28,10 @@ use crate::group::{DiskUse, Group, Inner, Running};
 use crate::left::{self, Left};
 use crate::log_store::LogStore;
 use crate::points::Image;
+use crate::rebuild;
 use crate::snapshot;
 use crate::state_machine::{Core, MachineKind, Shared, StateMachine};
+use crate::succession::{Losses, Successor};
 use crate::trimmer::{Pointer, Trimmer};
 use crate::types::{Raft, SnapshotData, TC};
 use crate::upkeep::{Checkpointer, Gate, Gatekeeper, Rejoin, Watchman};
@@ -45,6 +47,8 @@ pub struct Parts {
     pub checkpoints: Arc<dyn CheckpointStore>,
     /// Disk use of the node.
     pub disk_use: DiskUse,
+    /// Which nodes' streams ended.
+    pub losses: Losses,
 }
 
 impl Group {
@@ -67,12 +71,12 @@ impl Group {
         let raft_config = Arc::new(parts.config.raft(id)?);
         let io = |source| GroupError::Io { group: id, source };
         let dir = parts.config.group_dir(id);
-        let (rejoin, owed) = prepare(&parts, &dir).await.map_err(io)?;
+        let Found { rejoin, lost, left } = prepare(&parts, &dir).await.map_err(io)?;
         let log = open_log(&parts, &dir)
             .await
             .map_err(|source| GroupError::Log { group: id, source })?;
         let log = Arc::new(log);
-        let owed = match owed {
+        let owed = match left {
             Some(left) => left::restore(&parts.env, &dir, left, &log)
                 .await
                 .map_err(io)?,
@@ -103,8 +107,10 @@ impl Group {
             broken,
             changing: tokio::sync::Mutex::default(),
             placed: std::sync::Mutex::default(),
+            lost,
         };
-        if inner.broken.is_none() && !matches!(inner.log.health(), Health::Corrupt { .. }) {
+        let is_sound = !lost && inner.broken.is_none();
+        if is_sound && !matches!(inner.log.health(), Health::Corrupt { .. }) {
             match build(&inner, raft_config, network).await {
                 Ok(raft) => inner.running = Some(run(&parts, &inner, raft, rejoin)),
                 Err(why) => inner.broken = Some(why),
@@ -113,18 +119,41 @@ impl Group {
         if let Some(why) = &inner.broken {
             tracing::error!(group = %id, %why, "replica does not run");
         }
+        if lost {
+            tracing::warn!(group = %id, "replica was lost and does not run");
+        }
         Ok(Self {
             inner: Arc::new(inner),
         })
     }
 }
 
-/// Makes the group's directory, durably, and reads the mark of a repair and what an earlier replica
-/// has left behind.
-async fn prepare(parts: &Parts, dir: &Path) -> io::Result<(Option<Rejoin>, Option<Left>)> {
-    make_dir(&*parts.env.disk, dir).await?;
+/// What lies in a group's directory beside its log.
+struct Found {
+    /// The mark of a repair.
+    rejoin: Option<Rejoin>,
+    /// The mark of a replica that was lost.
+    lost: bool,
+    /// What an earlier replica has left behind.
+    left: Option<Left>,
+}
+
+/// Makes the group's directory, durably, and reads the marks in it.
+async fn prepare(parts: &Parts, dir: &Path) -> io::Result<Found> {
+    let disk = &*parts.env.disk;
+    let is_empty = match disk.list(dir).await {
+        Ok(entries) => entries.is_empty(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+        Err(error) => return Err(error),
+    };
+    make_dir(disk, dir).await?;
+    if is_empty && rebuild::is_under_way(disk, &parts.config.data_dir).await? {
+        rebuild::mark_lost(disk, dir).await?;
+    }
     let left = left::prepare(&parts.env, dir).await?;
-    Ok((Rejoin::load(&parts.env, dir).await?, left))
+    let lost = rebuild::is_lost(disk, dir).await?;
+    let rejoin = Rejoin::load(&parts.env, dir).await?;
+    Ok(Found { rejoin, lost, left })
 }
 
 /// Makes a directory and what is missing above it, all of it durable. A directory whose entry in
@@ -176,10 +205,12 @@ async fn recover(
         .max(core.applied.map(|id| id.index));
     let purged = log.bounds().purged.map(|id| id.index);
     if reach < purged {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("log begins after {purged:?}, but snapshot and checkpoint reach to {reach:?}"),
+        // The snapshot is durable before the log is cut, so it was there and is lost. That is damage like any other:
+        // what the replica holds is no basis to go on from, and its peers have all of it.
+        log.declare_corrupt(format!(
+            "it begins after {purged:?}, but snapshot and checkpoint reach to {reach:?}"
         ));
+        return Ok((Core::new(kind), None));
     }
     Ok((core, image))
 }
@@ -259,12 +290,22 @@ fn run(parts: &Parts, inner: &Inner, raft: Raft, rejoin: Option<Rejoin>) -> Runn
         raft: raft.clone(),
         log: Arc::clone(&inner.log),
     };
+    let successor = Successor {
+        group: inner.id,
+        node: config.node,
+        env: inner.env.clone(),
+        config: Arc::clone(config),
+        raft: raft.clone(),
+        gate: Arc::clone(&inner.gate),
+        losses: parts.losses.clone(),
+    };
     let spawned = [
         tasks.spawn(watchman.run()),
         tasks.spawn(batch_loop.run()),
         tasks.spawn(trimmer.run()),
         tasks.spawn(pointer.run()),
         tasks.spawn(gatekeeper.run()),
+        tasks.spawn(successor.run()),
         tasks.spawn(Arc::clone(&checkpointer).run()),
     ];
     assert!(spawned.iter().all(Option::is_some), "new tasks are open");

@@ -70,6 +70,9 @@ pub trait GroupLookup: Send + Sync + Debug {
     /// Whether the group may vote. Not within one election timeout after the node's start: it may
     /// have promised a lease to a leader before. Not while its log is corrupt.
     fn votes_allowed(&self, group: GroupId) -> bool;
+
+    /// A stream of `node` to this one has ended: it may be dead.
+    fn peer_lost(&self, node: NodeId);
 }
 
 /// Whether the group takes this append. One without entries is always taken.

@@ -1,4 +1,4 @@
-//! Bringing back a replica whose log is damaged.
+//! Bringing back a replica whose log is damaged, or was taken away (see `rebuild`).
 //!
 //! It may have confirmed entries it no longer has, so it must not vote as if it had them. Hence, in
 //! this order, each step durable before the next:
@@ -11,12 +11,14 @@
 //! ```
 //!
 //! Why this is safe: the removal is in the logs of a majority without it, so whoever still counts on
-//! its old vote must ask one of those, and is refused for a shorter log.
+//! its old vote must ask one of those, and is refused for a shorter log. A damaged log keeps the vote on top of that;
+//! one that was taken away cannot.
 //!
 //! With fewer than three voters step 1 cannot be agreed on, and the replica stays out: refusing is
 //! all that is safe then.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +32,7 @@ use crate::entry::{seal, unseal};
 use crate::error::GroupError;
 use crate::groups::Groups;
 use crate::peers::{CallError, CallHandler, RemoteFault};
+use crate::rebuild;
 use crate::status::GroupHealth;
 use crate::upkeep::Rejoin;
 
@@ -157,6 +160,24 @@ impl Groups {
         })
     }
 
+    /// Whether replicas that are missing on this node were lost, because it was wiped.
+    ///
+    /// # Errors
+    /// When its directory cannot be read.
+    pub async fn is_rebuilt(&self) -> io::Result<bool> {
+        let parts = self.parts();
+        rebuild::is_under_way(&*parts.env.disk, &parts.config.data_dir).await
+    }
+
+    /// Every replica that this node is to have is here and whole: one that is opened from now on is new.
+    ///
+    /// # Errors
+    /// When the mark cannot be removed.
+    pub async fn end_rebuild(&self) -> io::Result<()> {
+        let parts = self.parts();
+        rebuild::end(&*parts.env.disk, &parts.config.data_dir).await
+    }
+
     /// Marks the repair, sets the damaged log aside, and starts the replica empty.
     async fn discard(&self, id: GroupId, mark: Rejoin) -> Result<(), GroupError> {
         let _owned = self.own(id).await;
@@ -167,8 +188,14 @@ impl Groups {
         let failed = |source| GroupError::Log { group: id, source };
         group.stop_running().await;
         mark.save(&parts.env, &dir).await.map_err(io)?;
-        // The log that found the damage: damage met while reading may not show at the next start.
-        group.log().repair_discard().await.map_err(failed)?;
+        if group.inner.lost {
+            rebuild::clear_lost(&*parts.env.disk, &dir)
+                .await
+                .map_err(io)?;
+        } else {
+            // The log that found the damage: damage met while reading may not show at the next start.
+            group.log().repair_discard().await.map_err(failed)?;
+        }
         let kind = group.kind();
         self.close_owned(id).await;
         parts.checkpoints.remove(id).await.map_err(io)?;

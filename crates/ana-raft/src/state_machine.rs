@@ -22,6 +22,7 @@ use ana_log::Log;
 use ana_state::meta::Metadata;
 use ana_state::shard::{AppendHeader, ShardSet};
 use ana_types::ShardIndex;
+use ana_types::planted::{self, Bug};
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use openraft::EntryPayload;
@@ -194,9 +195,14 @@ impl Core {
             return Ok(None);
         };
         let body = SnapshotBody::of(&self.machine, self.points.list()).encode()?;
+        let membership = if planted::is(Bug::SnapshotWithoutMembers) {
+            StoredMembership::default()
+        } else {
+            self.membership.clone()
+        };
         Ok(Some(Image {
             log_id,
-            membership: self.membership.clone(),
+            membership,
             body,
         }))
     }

@@ -36,15 +36,26 @@ impl CallHandler for NoCalls {
     }
 }
 
-struct Node {
-    disk: MemoryDisk,
-    groups: Groups,
-    peers: Peers,
-    server: PeerServer,
+pub(crate) struct Node {
+    pub(crate) disk: MemoryDisk,
+    pub(crate) groups: Groups,
+    pub(crate) peers: Peers,
+    pub(crate) server: PeerServer,
 }
 
-async fn node(id: NodeId) -> Node {
-    let disk = MemoryDisk::new(id.0, MemoryDiskOptions::default());
+impl Node {
+    pub(crate) async fn shutdown(&self) {
+        self.server.shutdown().await;
+        self.groups.shutdown().await;
+        self.peers.shutdown().await;
+    }
+}
+
+pub(crate) async fn node(id: NodeId) -> Node {
+    node_on(id, MemoryDisk::new(id.0, MemoryDiskOptions::default())).await
+}
+
+pub(crate) async fn node_on(id: NodeId, disk: MemoryDisk) -> Node {
     let env = Env {
         clock: Arc::new(TokioClock::new(EPOCH_MS)),
         disk: Arc::new(disk.clone()),
@@ -52,7 +63,7 @@ async fn node(id: NodeId) -> Node {
         rng: Arc::new(SeededRng::new(id.0)),
     };
     let peers = Peers::new(env.clone(), id);
-    let settings = config(id).scaled(40);
+    let settings = config(id);
     let checkpoints = Arc::new(MemoryCheckpoints::new());
     let groups = Groups::start(env, settings, checkpoints, peers.clone())
         .await
@@ -67,7 +78,16 @@ async fn node(id: NodeId) -> Node {
     }
 }
 
-async fn leader(nodes: &BTreeMap<NodeId, Node>) -> (NodeId, Group) {
+/// Tells every node where every other is.
+pub(crate) fn introduce(nodes: &BTreeMap<NodeId, Node>) {
+    for node in nodes.values() {
+        for (&id, other) in nodes {
+            node.peers.set(id, other.server.local_addr());
+        }
+    }
+}
+
+pub(crate) async fn leader(nodes: &BTreeMap<NodeId, Node>) -> (NodeId, Group) {
     let led = || {
         nodes.iter().find_map(|(&id, node)| {
             node.groups
@@ -88,11 +108,7 @@ async fn a_damaged_replica_is_evicted_emptied_and_becomes_a_voter_again() {
         for id in ids {
             nodes.insert(id, node(id).await);
         }
-        for node in nodes.values() {
-            for (&id, other) in &nodes {
-                node.peers.set(id, other.server.local_addr());
-            }
-        }
+        introduce(&nodes);
         for node in nodes.values() {
             node.groups.open(GROUP, MachineKind::Shards).await.unwrap();
         }
@@ -152,9 +168,7 @@ async fn a_damaged_replica_is_evicted_emptied_and_becomes_a_voter_again() {
             .unwrap();
 
         for node in nodes.values() {
-            node.server.shutdown().await;
-            node.groups.shutdown().await;
-            node.peers.shutdown().await;
+            node.shutdown().await;
         }
     })
     .await;
@@ -216,9 +230,7 @@ async fn a_deleted_group_leaves_no_file() {
         // The number is free only because this is a test; a new group would get a new one.
         let again = node.groups.open(GROUP, MachineKind::Shards).await.unwrap();
         assert_eq!(again.status().last_index, None);
-        node.server.shutdown().await;
-        node.groups.shutdown().await;
-        node.peers.shutdown().await;
+        node.shutdown().await;
     })
     .await;
 }

@@ -9,10 +9,11 @@
 
 use crate::common;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ana_env::time;
-use ana_raft::{CheckpointStore, Group};
+use ana_raft::{CheckpointStore, Group, GroupHealth};
 use ana_types::NodeId;
 use bytes::Bytes;
 use common::{Cluster, GROUP, SOON, point, purged, put_many, scoped, state, trim};
@@ -105,6 +106,38 @@ async fn without_a_checkpoint_the_state_comes_from_snapshot_and_log() {
         scene.set_checkpoint(None).await;
         let group = scene.restart().await;
         assert_eq!(group.work_bytes(), scene.work.0 + scene.work.1);
+    })
+    .await;
+}
+
+/// It must not end the process again and again: peers can repair it.
+#[tokio::test(start_paused = true)]
+async fn with_neither_checkpoint_nor_snapshot_the_replica_is_damaged() {
+    scoped(async {
+        let mut scene = Scene::new().await;
+        let lose_snapshot = |node: &common::Node| {
+            let image = node.disk.snapshot();
+            let is_snapshot = |path: &&PathBuf| path.to_string_lossy().contains("snapshot-");
+            let path = image.keys().find(is_snapshot).expect("there is one");
+            node.disk.lose(path).unwrap();
+        };
+        lose_snapshot(&scene.cluster.nodes[&VICTIM]);
+        let group = scene.cluster.restart(VICTIM).await;
+        group.wait_applied(scene.applied, SOON).await.unwrap();
+        assert_eq!(group.health(), GroupHealth::Ok, "the checkpoint is enough");
+
+        let hub = scene.cluster.hub.clone();
+        let node = scene.cluster.nodes.get_mut(&VICTIM).unwrap();
+        node.crash(&hub).await;
+        lose_snapshot(node);
+        scene.set_checkpoint(None).await;
+        let group = scene.cluster.restart(VICTIM).await;
+        assert!(
+            matches!(group.health(), GroupHealth::Corrupt { .. }),
+            "{:?}",
+            group.health()
+        );
+        assert!(!group.votes_allowed());
     })
     .await;
 }

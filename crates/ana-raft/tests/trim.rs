@@ -314,10 +314,7 @@ async fn a_crash_between_snapshot_and_purge_is_made_good_at_the_next_start() {
 
             // The snapshot is durable when the trim is applied; the purge comes a few steps later,
             // and here each step of the disk takes its time.
-            let slow = DiskFaults {
-                delay: Duration::from_millis(5),
-                ..DiskFaults::default()
-            };
+            let slow = DiskFaults::slow(Duration::from_millis(5));
             cluster.nodes[&victim].plan.set_disk(slow);
             let group = cluster.group(victim).clone();
             let trimming = runtime::spawn({
@@ -415,11 +412,8 @@ async fn a_change_of_leader_during_a_trim_leaves_all_replicas_equal() {
             let cut = point(&old).await;
             put_many(&old, 10).await;
             for node in cluster.nodes.values() {
-                let delay = Duration::from_millis(2);
-                node.plan.set_disk(DiskFaults {
-                    delay,
-                    ..DiskFaults::default()
-                });
+                let slow = DiskFaults::slow(Duration::from_millis(2));
+                node.plan.set_disk(slow);
             }
             let trimming = runtime::spawn({
                 let old = old.clone();

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ana_state::Metadata;
 use ana_types::limits::{GET_RECORDS_BYTES_MAX, GET_RECORDS_LIMIT_MAX};
+use ana_types::planted::{self, Bug};
 use ana_types::{
     GroupId, KinesisError, Position, Record, SequenceNumber, ShardIndex, StoredRecord, StreamKey,
     StreamName, StreamStatus,
@@ -42,7 +43,11 @@ pub(crate) async fn read(context: &Context, request: ReadRequest) -> Answer<Read
     let limit_max = u32::try_from(GET_RECORDS_LIMIT_MAX).expect("10,000");
     let call = Read {
         group: place.group,
-        shard: request.shard,
+        shard: if planted::is(Bug::IteratorOfOtherShard) {
+            ShardIndex(request.shard.0 & 3)
+        } else {
+            request.shard
+        },
         start: request.position,
         limit: request.limit.unwrap_or(limit_max).clamp(1, limit_max),
         bytes_max: u32::try_from(GET_RECORDS_BYTES_MAX).expect("10 MiB"),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use ana_raft::SubBatch;
 use ana_types::limits::PUT_RECORDS_BYTES_MAX;
+use ana_types::planted::{self, Bug};
 use ana_types::{
     AnySequence, GroupId, HashKey, KinesisError, Position, Record, SequenceNumber, ShardIndex,
     StreamName,
@@ -243,7 +244,12 @@ impl Batch {
                     group: *group,
                     subs: self.sub_batches(parcel),
                 };
-                async move { at_leader(context, *group, &append, Repeat::Never, deadline).await }
+                let repeat = if planted::is(Bug::PutSentAgain) {
+                    Repeat::Safe
+                } else {
+                    Repeat::Never
+                };
+                async move { at_leader(context, *group, &append, repeat, deadline).await }
             });
             let answers = join_all(sent).await;
             let mut moved = false;

@@ -19,6 +19,7 @@ pub mod consumer;
 pub mod settings;
 pub mod limits;
 pub mod error;
+pub mod planted;
 
 pub use arn::{ArnError, StreamArn, stream_arn};
 pub use consumer::{ConsumerArn, ConsumerName, ConsumerStatus};

@@ -9,4 +9,5 @@ pub mod cluster;
 pub mod ledger;
 pub mod producers;
 pub mod replicas;
+pub mod server;
 pub mod verdict;

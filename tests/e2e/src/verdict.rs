@@ -2,7 +2,7 @@
 //!
 //! Checked: every acknowledged record is there, in its shard, under its sequence number; no sequence number names two
 //! records; sequence numbers only grow in a shard; the acknowledged records of a key are in the order they were put;
-//! nothing was read that nobody put.
+//! arrival times never go back in a shard; nothing was read that nobody put.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -20,6 +20,8 @@ pub struct Read {
     pub shard: String,
     pub sequence: String,
     pub value: Option<Value>,
+    /// When it arrived, as the stream says; milliseconds since 1970.
+    pub arrived_ms: i64,
 }
 
 /// What the checks found; `is_clean` is the verdict.
@@ -32,6 +34,7 @@ pub struct Verdict {
     pub duplicated: Vec<Value>,
     pub reused_sequences: Vec<String>,
     pub backwards_in_shard: Vec<String>,
+    pub arrived_before_the_last: Vec<String>,
     pub out_of_order: Vec<Value>,
     pub phantoms: usize,
 }
@@ -45,6 +48,7 @@ impl Verdict {
             && self.duplicated.is_empty()
             && self.reused_sequences.is_empty()
             && self.backwards_in_shard.is_empty()
+            && self.arrived_before_the_last.is_empty()
             && self.out_of_order.is_empty()
             && self.phantoms == 0
     }
@@ -94,6 +98,7 @@ async fn read_shard(
             shard: shard.shard_id.clone(),
             sequence: record.sequence_number,
             value: Value::decode(record.data.as_ref()),
+            arrived_ms: arrived_ms(record.approximate_arrival_timestamp.as_ref()),
         }));
         iterator = answer.next_shard_iterator.filter(|_| !caught_up);
         if caught_up {
@@ -102,6 +107,12 @@ async fn read_shard(
         pause(1).await;
     }
     Ok(())
+}
+
+/// A record's arrival time; none is the beginning of time.
+#[must_use]
+pub fn arrived_ms(time: Option<&aws_sdk_kinesis::primitives::DateTime>) -> i64 {
+    time.and_then(|time| time.to_millis().ok()).unwrap_or(0)
 }
 
 /// Compares promises with facts.
@@ -115,6 +126,7 @@ pub fn judge(ledger: &Entries, reads: &[Read]) -> Verdict {
     let mut by_value: BTreeMap<&Value, &Read> = BTreeMap::new();
     let mut sequences = BTreeSet::new();
     let mut last_in_shard: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut last_arrival: BTreeMap<&str, i64> = BTreeMap::new();
     let mut last_of_key: BTreeMap<&str, u64> = BTreeMap::new();
     for read in reads {
         if !sequences.insert(read.sequence.as_str()) {
@@ -123,6 +135,10 @@ pub fn judge(ledger: &Entries, reads: &[Read]) -> Verdict {
         let before = last_in_shard.insert(&read.shard, &read.sequence);
         if before.is_some_and(|before| before >= read.sequence.as_str()) {
             verdict.backwards_in_shard.push(read.sequence.clone());
+        }
+        let before = last_arrival.insert(&read.shard, read.arrived_ms);
+        if before.is_some_and(|before| before > read.arrived_ms) {
+            verdict.arrived_before_the_last.push(read.sequence.clone());
         }
         let Some(value) = &read.value else {
             verdict.phantoms += 1;
@@ -204,6 +220,7 @@ mod tests {
             shard: "s".to_owned(),
             sequence: sequence.to_owned(),
             value: Some(value(key, counter)),
+            arrived_ms: 1,
         }
     }
 
@@ -225,6 +242,11 @@ mod tests {
             [value("k", 0)]
         );
         let twice = [read("k", 0, "1"), read("k", 0, "2"), read("k", 1, "3")];
+        let mut older = read("k", 1, "2");
+        older.arrived_ms = 0;
+        let back = judge(&promised, &[read("k", 0, "1"), older]);
+        assert_eq!(back.arrived_before_the_last, ["2"]);
+        assert!(!back.is_clean());
         assert_eq!(judge(&promised, &twice).duplicated, [value("k", 0)]);
         assert_eq!(judge(&promised, &twice).misplaced.len(), 2);
         assert_eq!(

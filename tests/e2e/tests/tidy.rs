@@ -14,6 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ana-proto", &["ana-types"]),
     ("ana-state", &["ana-types"]),
     ("ana-drill", &["ana-types"]),
+    ("ana-check", &["ana-types"]),
     ("ana-log", &["ana-types", "ana-env"]),
     (
         "ana-raft",

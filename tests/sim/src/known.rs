@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use crate::plan::{Fault, Plan};
+use crate::fault::{Fault, Who};
+use crate::plan::Plan;
 
 /// One scenario.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +39,8 @@ fn calm(seed: u64) -> Plan {
         torn_anywhere: false,
         latency_max: ms(11),
         safety: ms(6000),
+        pair: None,
+        victim: 0,
         faults: Vec::new(),
     }
 }
@@ -47,13 +50,13 @@ fn first_start() -> Plan {
         faults: vec![
             (
                 ms(560),
-                Fault::Crash {
-                    node: 2,
+                Fault::Power {
+                    who: Who::Node(2),
                     down: ms(1852),
                 },
             ),
-            (ms(2048), Fault::CrashAll { down: ms(1025) }),
-            (ms(3481), Fault::CrashAll { down: ms(914) }),
+            (ms(2048), Fault::PowerAll { down: ms(1025) }),
+            (ms(3481), Fault::PowerAll { down: ms(914) }),
         ],
         ..calm(44)
     }

@@ -1,33 +1,19 @@
 //! What one seed does: the cluster's shape and every fault with its time. Made before the run, so that it can be
 //! printed, and kept as a scenario when a seed fails.
+//!
+//! A seed crosses two classes of faults ([`Class::pair_of`]): again and again one of each begins at nearly the same time,
+//! with the background of all seeds around them.
 
 use std::time::Duration;
 
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
+use crate::class::Class;
+use crate::fault::{Fault, Shape, background, random};
+
 /// How long faults go on while clients work.
 const SAFETY: Duration = Duration::from_secs(12);
-
-/// One fault, at a time after the clients began.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
-    /// The machine of a node loses power; what was not synced is lost or torn. It starts again `down` later.
-    Crash { node: usize, down: Duration },
-    /// One sync of a node's disk fails, as real disks do once and never again; the machine restarts `down` later.
-    BadSync { node: usize, down: Duration },
-    /// All machines at once.
-    CrashAll { down: Duration },
-    /// A cut between two nodes, in one direction or both.
-    Cut {
-        from: usize,
-        to: usize,
-        both: bool,
-        heal: Duration,
-    },
-    /// A node cut from all others, clients included or not.
-    Isolate { node: usize, heal: Duration },
-}
 
 /// A whole run.
 #[derive(Debug, Clone)]
@@ -43,6 +29,10 @@ pub struct Plan {
     pub torn_anywhere: bool,
     pub latency_max: Duration,
     pub safety: Duration,
+    /// The classes that are crossed; none in a written scenario.
+    pub pair: Option<(Class, Class)>,
+    /// The machine that may lose what it had synced.
+    pub victim: usize,
     pub faults: Vec<(Duration, Fault)>,
 }
 
@@ -52,6 +42,7 @@ impl Plan {
     pub fn new(seed: u64) -> Plan {
         let mut dice = ChaCha8Rng::seed_from_u64(seed);
         let nodes = if dice.random_bool(0.3) { 5 } else { 3 };
+        let pair = Class::pair_of(seed);
         let mut plan = Plan {
             seed,
             nodes,
@@ -62,14 +53,44 @@ impl Plan {
             torn_anywhere: dice.random_bool(0.5),
             latency_max: Duration::from_millis(dice.random_range(2..=12)),
             safety: SAFETY,
+            pair: Some(pair),
+            victim: dice.random_range(0..nodes),
             faults: Vec::new(),
         };
-        let mut at = Duration::from_millis(dice.random_range(200..1500));
-        while at < plan.safety {
-            plan.faults.push((at, fault(&mut dice, nodes)));
-            at += Duration::from_millis(dice.random_range(300..2500));
-        }
+        plan.draw_faults(&mut dice, pair);
         plan
+    }
+
+    fn draw_faults(&mut self, dice: &mut ChaCha8Rng, (one, other): (Class, Class)) {
+        let shape = Shape {
+            nodes: self.nodes,
+            trim: self.trim,
+        };
+        let mut at = Duration::from_millis(dice.random_range(200..1500));
+        let (mut number, mut crossings) = (0, 0);
+        while at < self.safety {
+            // One at the beginning, one in the middle, and as chance will.
+            let due = number == 0 || (crossings < 2 && at > self.safety / 2);
+            number += 1;
+            if due || dice.random_bool(0.35) {
+                crossings += 1;
+                let apart = Duration::from_millis(dice.random_range(0..1200));
+                let order = if dice.random_bool(0.5) {
+                    [one, other]
+                } else {
+                    [other, one]
+                };
+                for (class, at) in order.into_iter().zip([at, at + apart]) {
+                    self.faults.push((at, random(class, dice, shape)));
+                }
+            } else {
+                let drawn = background(dice, shape);
+                self.faults
+                    .extend(drawn.into_iter().map(|(after, fault)| (at + after, fault)));
+            }
+            at += Duration::from_millis(dice.random_range(500..2500));
+        }
+        self.faults.sort_by_key(|(at, _)| *at);
     }
 
     /// A seed for one part of the run, so that parts do not share randomness.
@@ -79,22 +100,26 @@ impl Plan {
     }
 }
 
-fn fault(dice: &mut ChaCha8Rng, nodes: usize) -> Fault {
-    let node = dice.random_range(0..nodes);
-    let other = (node + dice.random_range(1..nodes)) % nodes;
-    let long = Duration::from_millis(dice.random_range(100..5000));
-    match dice.random_range(0..10) {
-        0..=3 => Fault::Crash { node, down: long },
-        4 => Fault::BadSync { node, down: long },
-        5 => Fault::CrashAll {
-            down: Duration::from_millis(dice.random_range(100..1500)),
-        },
-        6..=7 => Fault::Cut {
-            from: node,
-            to: other,
-            both: dice.random_bool(0.5),
-            heal: long,
-        },
-        _ => Fault::Isolate { node, heal: long },
+#[cfg(test)]
+mod tests {
+    use super::{Class, Plan};
+
+    #[test]
+    fn a_seed_has_one_plan_and_meets_both_its_classes() {
+        for seed in 0..400 {
+            let plan = Plan::new(seed);
+            assert_eq!(plan.faults, Plan::new(seed).faults);
+            let (one, other) = Class::pair_of(seed);
+            for class in [one, other] {
+                let count = plan
+                    .faults
+                    .iter()
+                    .filter(|(_, it)| it.class() == class)
+                    .count();
+                assert!(count >= 2, "seed {seed} has {count} of {class}");
+            }
+            assert!(plan.faults.is_sorted_by_key(|(at, _)| *at));
+            assert!(plan.victim < plan.nodes);
+        }
     }
 }

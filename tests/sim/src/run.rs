@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ana_env::runtime;
 
+use crate::counters::{self, Counters};
 use crate::invariants::{Broken, check};
 use crate::plan::Plan;
 use crate::workload::{Phase, Shared, audit, monitor, producer, reader, resharder, setup};
@@ -25,6 +26,7 @@ pub struct Report {
     pub read: usize,
     pub reshards: usize,
     pub elections: usize,
+    pub counters: Counters,
     pub simulated: Duration,
     pub fingerprint: u64,
     pub events: u64,
@@ -39,12 +41,19 @@ pub struct Report {
 pub fn run(plan: Plan, keep: bool) -> Report {
     align::align();
     trace::begin(keep);
-    let seed = plan.seed;
+    counters::begin();
+    let (seed, pair) = (plan.seed, plan.pair);
     let (mut sim, mut world) = World::new(&plan);
     let shared = Shared::new(plan);
     add_clients(&mut sim, &shared);
     let mut broken = drive(&mut sim, &mut world, &shared);
+    if let Err(what) = world.compare_machines() {
+        let promise = "replicas hold the same state";
+        broken.push(Broken { promise, what });
+    }
     let simulated = sim.elapsed();
+    // Handles of replicas go before the runtimes that they belong to.
+    drop(world);
     drop(sim);
     let (fingerprint, events, lines) = trace::end();
     let oracle = shared.oracle();
@@ -57,6 +66,7 @@ pub fn run(plan: Plan, keep: bool) -> Report {
         read: oracle.finally.len(),
         reshards: oracle.reshards,
         elections: oracle.elections.len(),
+        counters: counters::end(pair),
         simulated,
         fingerprint,
         events,
@@ -119,17 +129,18 @@ fn drive(sim: &mut turmoil::Sim<'static>, world: &mut World, shared: &Shared) ->
         let since = now - *began.get_or_insert(now);
         match shared.phase() {
             Phase::Faults if since >= shared.plan.safety => {
-                world.heal(sim, true);
+                world.heal(sim);
                 shared.enter(Phase::Healing);
             }
             Phase::Faults => {
-                world.heal(sim, false);
+                world.step(sim);
                 while let Some((_, fault)) = faults.next_if(|(at, _)| *at <= since) {
                     world.fault(sim, fault);
                 }
             }
             Phase::Healing if shared.working() == 0 => shared.enter(Phase::Audit),
-            Phase::Starting | Phase::Healing | Phase::Audit => {}
+            Phase::Healing | Phase::Audit => world.step(sim),
+            Phase::Starting => {}
         }
         if since > RUN_MAX {
             return stuck(format!("clients still wait in {:?}", shared.phase()));

@@ -1,106 +1,51 @@
-//! The simulated machines: one turmoil host and one memory disk per node, a skewed clock each, and the faults that the
-//! plan asks for. A machine's disk outlives its crashes; nothing else does.
+//! The simulated machines and the links between them, and what faults do to both.
+//!
+//! Must stay true: an act that harms happens only while faults go on; afterwards everything is as in the beginning, but
+//! for what disks have lost.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
-use ana_env::memory::{MemoryDisk, MemoryDiskOptions, SeededRng, Tear};
-use ana_env::{Clock, Disk, Env, runtime};
-use ana_node::{Node, NodeConfig};
-use ana_raft::MemoryCheckpoints;
+use crate::class::Class;
+use crate::counters;
+use crate::fault::{Act, Fault, Who};
+use crate::machine::{EPOCH_MS, Machine, Order, TEAR_BYTES};
+use crate::plan::Plan;
 
-use crate::net::SimNet;
-use crate::plan::{Fault, Plan};
+pub use crate::machine::{api, host, now_ms, retention_ms};
 
-/// The day every run begins: 2026-01-01T00:00:00Z, unix milliseconds.
-pub const EPOCH_MS: u64 = 1_767_225_600_000;
-/// How long one "hour" of retention lasts where the plan trims: the 24 hours of a stream are 8.4 s.
-const TRIM_HOUR_MS: u64 = 350;
+mod damage;
+mod eyes;
+mod links;
 
-/// Simulated milliseconds since the unix epoch, without any machine's skew.
-#[must_use]
-pub fn now_ms() -> u64 {
-    let elapsed = turmoil::sim_elapsed().unwrap_or_default();
-    EPOCH_MS + u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
-}
+use eyes::Eyes;
+use links::Links;
 
-/// A machine's clock: simulated time, and a constant error of its own.
-#[derive(Debug)]
-struct SimClock {
-    skew_ms: u64,
-}
+/// A supervisor starts a process that ended again after this.
+const RESTART: Duration = Duration::from_millis(300);
 
-impl Clock for SimClock {
-    fn now_ms(&self) -> u64 {
-        now_ms() + self.skew_ms
-    }
-
-    fn elapsed(&self) -> Duration {
-        turmoil::sim_elapsed().unwrap_or_default()
-    }
-}
-
-/// Name of a node's host.
-#[must_use]
-pub fn host(node: usize) -> String {
-    format!("node-{}", node + 1)
-}
-
-/// Where clients reach a node.
-#[must_use]
-pub fn api(node: usize) -> String {
-    format!("{}:4567", host(node))
-}
-
-fn zone(node: usize) -> &'static str {
-    ["a", "b", "c"][node % 3]
-}
-
-/// The configuration a person would write for this node.
-fn config(plan: &Plan, node: usize) -> NodeConfig {
-    let members: String = (0..plan.nodes)
-        .map(|each| {
-            format!(
-                "[[members]]\nid = {}\nzone = \"{}\"\npeer = \"{}:7000\"\napi = \"{}\"\n",
-                each + 1,
-                zone(each),
-                host(each),
-                api(each)
-            )
-        })
-        .collect();
-    let hour = if plan.trim { TRIM_HOUR_MS } else { 3_600_000 };
-    let text = format!(
-        "node_id = {}\nzone = \"{}\"\ndata_dir = \"/data\"\npeer = \"{}:7000\"\napi = \"{}\"\nlimits = \"off\"\n\
-         transition_ms = 100\nretention_hour_ms = {hour}\n\
-         [log]\nsegment_bytes = 65536\ncache_bytes = 65536\n\
-         [trim]\npoint_bytes = 16384\npoint_ms = 1000\ncheck_ms = 700\n{members}",
-        node + 1,
-        zone(node),
-        host(node),
-        // The network of the simulator listens at all addresses whatever is asked for.
-        "127.0.0.1:4567",
-    );
-    NodeConfig::parse(&text).expect("the simulator writes configurations a node accepts")
-}
-
-/// How long a record lives in this plan, milliseconds.
-#[must_use]
-pub fn retention_ms(plan: &Plan) -> u64 {
-    24 * if plan.trim { TRIM_HOUR_MS } else { 3_600_000 }
+/// What faults have done to a machine so far and not undone.
+#[derive(Debug, Default)]
+struct State {
+    down: bool,
+    armed: bool,
+    freezes: u32,
+    led_when_frozen: Vec<usize>,
+    fills: u32,
+    delays: Vec<Duration>,
 }
 
 /// The machines of one run.
 #[derive(Debug)]
 pub struct World {
-    disks: Vec<Arc<MemoryDisk>>,
-    /// When each node that is down comes back, simulated time.
-    down: Vec<Option<Duration>>,
-    /// When each node with a bad sync restarts.
-    bad: Vec<Option<Duration>>,
-    /// Cuts to heal, with their time.
-    cuts: Vec<(Duration, usize, usize)>,
+    machines: Vec<Machine>,
+    states: Vec<State>,
+    links: Links,
+    victim: usize,
+    /// What is still to be done, in order of time.
+    queue: BTreeMap<(Duration, u64), (Class, Act)>,
+    queued: u64,
+    eyes: Eyes,
 }
 
 impl World {
@@ -116,139 +61,244 @@ impl World {
             .tcp_capacity(65_536)
             .enable_random_order()
             .build();
-        let mut disks = Vec::new();
-        for node in 0..plan.nodes {
-            let disk = Arc::new(MemoryDisk::new(
-                plan.derive(100 + node as u64),
-                MemoryDiskOptions {
-                    tear: if plan.torn_anywhere {
-                        Tear::AnyPieces
-                    } else {
-                        Tear::Prefix
-                    },
-                    ..MemoryDiskOptions::default()
-                },
-            ));
-            add_host(&mut sim, plan, node, Arc::clone(&disk));
-            disks.push(disk);
-        }
-        (
-            sim,
-            World {
-                disks,
-                down: vec![None; plan.nodes],
-                bad: vec![None; plan.nodes],
-                cuts: Vec::new(),
-            },
-        )
+        let machines = (0..plan.nodes)
+            .map(|node| Machine::new(&mut sim, plan, node))
+            .collect();
+        let world = World {
+            machines,
+            states: (0..plan.nodes).map(|_| State::default()).collect(),
+            links: Links::new(plan.latency_max),
+            victim: plan.victim,
+            queue: BTreeMap::new(),
+            queued: 0,
+            eyes: Eyes::default(),
+        };
+        (sim, world)
     }
 
-    /// Makes one fault happen now.
+    /// Makes one fault happen from now on.
     pub fn fault(&mut self, sim: &mut turmoil::Sim<'static>, fault: &Fault) {
         crate::trace::note(&format!("{:?} {fault:?}", sim.elapsed()));
-        match *fault {
-            Fault::Crash { node, down } => self.crash(sim, node, down),
-            Fault::BadSync { node, down } => {
-                if self.down[node].is_none() && self.bad[node].is_none() {
-                    self.disks[node].fail_next_sync(1);
-                    self.bad[node] = Some(sim.elapsed() + down);
-                }
-            }
-            Fault::CrashAll { down } => {
-                (0..self.disks.len()).for_each(|node| self.crash(sim, node, down));
-            }
-            Fault::Cut {
-                from,
-                to,
-                both,
-                heal,
-            } => self.cut(sim, from, to, both, heal),
-            Fault::Isolate { node, heal } => {
-                for other in (0..self.disks.len()).filter(|other| *other != node) {
-                    self.cut(sim, node, other, true, heal);
-                }
-            }
+        let acts = fault.acts(self.machines.len(), self.victim, |who| self.find(who));
+        for (offset, act) in acts.into_iter().flatten() {
+            let due = sim.elapsed().checked_add(offset).unwrap_or(Duration::MAX);
+            self.later(due, fault.class(), act);
         }
+        self.step(sim);
     }
 
-    /// Brings back what is due; with `all`, everything.
-    pub fn heal(&mut self, sim: &mut turmoil::Sim<'static>, all: bool) {
+    /// Does what is due, starts processes that ended, and looks around.
+    pub fn step(&mut self, sim: &mut turmoil::Sim<'static>) {
         let now = sim.elapsed();
-        for node in 0..self.down.len() {
-            if self.bad[node].is_some_and(|due| all || due <= now) {
-                self.crash(sim, node, Duration::from_millis(100));
+        while let Some(((due, number), (class, act))) = self.queue.pop_first() {
+            if due > now {
+                self.queue.insert((due, number), (class, act));
+                break;
             }
-            if self.down[node].is_some_and(|due| all || due <= now) {
-                self.down[node] = None;
-                sim.bounce(host(node));
-            }
+            self.act(sim, class, act);
         }
-        let (due, later) = self.cuts.iter().partition(|(due, ..)| all || *due <= now);
-        self.cuts = later;
-        let due: Vec<(Duration, usize, usize)> = due;
-        for (_, from, to) in due {
-            let still = self
-                .cuts
-                .iter()
-                .any(|(_, a, b)| (*a, *b) == (from, to) || (*a, *b) == (to, from));
-            if !still {
-                sim.repair(host(from), host(to));
+        self.start_ended(sim);
+        self.eyes.look(now, &self.machines);
+    }
+
+    /// Ends all faults.
+    pub fn heal(&mut self, sim: &mut turmoil::Sim<'static>) {
+        for ((_, _), (class, act)) in std::mem::take(&mut self.queue) {
+            if act.heals() {
+                self.act(sim, class, act);
             }
         }
     }
 
-    fn crash(&mut self, sim: &mut turmoil::Sim<'static>, node: usize, down: Duration) {
-        if self.down[node].is_none() {
-            sim.crash(host(node));
-            self.disks[node].crash();
-            self.disks[node].fail_next_sync(0);
-            self.bad[node] = None;
-            self.down[node] = Some(sim.elapsed() + down);
+    /// Whether replicas that applied the same entries hold the same state; what differs. Ask it when all is over.
+    pub fn compare_machines(&self) -> Result<usize, String> {
+        eyes::compare(&self.machines)
+    }
+
+    fn later(&mut self, due: Duration, class: Class, act: Act) {
+        self.queue.insert((due, self.queued), (class, act));
+        self.queued += 1;
+    }
+
+    fn start_ended(&mut self, sim: &mut turmoil::Sim<'static>) {
+        for node in 0..self.machines.len() {
+            if self.states[node].down {
+                continue;
+            }
+            let Some(why) = self.machines[node].inside.ended() else {
+                continue;
+            };
+            crate::trace::note(&format!("node {} is started again: {why}", node + 1));
+            self.stop(sim, node, false);
+            self.later(sim.elapsed() + RESTART, Class::Kill, Act::Start { node });
         }
     }
 
-    fn cut(
-        &mut self,
-        sim: &turmoil::Sim<'static>,
-        from: usize,
-        to: usize,
-        both: bool,
-        heal: Duration,
-    ) {
-        if both {
-            sim.partition(host(from), host(to));
-        } else {
-            sim.partition_oneway(host(from), host(to));
+    fn find(&self, who: Who) -> Option<usize> {
+        match who {
+            Who::Node(node) => Some(node),
+            Who::Leader(group) => eyes::leader(&self.machines, group),
+            Who::Follower(group, which) => eyes::follower(&self.machines, group, which),
         }
-        self.cuts.push((sim.elapsed() + heal, from, to));
     }
-}
 
-fn add_host(sim: &mut turmoil::Sim<'static>, plan: &Plan, node: usize, disk: Arc<MemoryDisk>) {
-    let config = config(plan, node);
-    let seed = plan.derive(1000 + node as u64);
-    let skew_ms = plan.derive(2000 + node as u64) % 200;
-    let lives = AtomicU64::new(0);
-    let kept = Arc::new(MemoryCheckpoints::new());
-    sim.host(host(node), move || {
-        let life = lives.fetch_add(1, Ordering::Relaxed);
-        let seed = seed ^ life.wrapping_mul(0x2545_f491_4f6c_dd1d);
-        let env = Env {
-            clock: Arc::new(SimClock { skew_ms }),
-            disk: Arc::clone(&disk) as Arc<dyn Disk>,
-            net: Arc::new(SimNet),
-            rng: Arc::new(SeededRng::new(seed)),
+    fn act(&mut self, sim: &mut turmoil::Sim<'static>, class: Class, act: Act) {
+        let hit = self.carry_out(sim, act);
+        if hit && !act.heals() {
+            counters::fired(class);
+        }
+        crate::trace::note(&format!("{:?} {act:?} {hit}", sim.elapsed()));
+    }
+
+    /// Says whether it made a difference.
+    fn carry_out(&mut self, sim: &mut turmoil::Sim<'static>, act: Act) -> bool {
+        match act {
+            Act::Stop { node, power } => self.stop(sim, node, power),
+            Act::Start { node } => self.start(sim, node),
+            Act::ArmSync { node } => {
+                self.machines[node].disk.fail_next_sync(1);
+                !std::mem::replace(&mut self.states[node].armed, true)
+            }
+            Act::DisarmSync { node } => {
+                self.machines[node].disk.fail_next_sync(0);
+                std::mem::replace(&mut self.states[node].armed, false)
+            }
+            Act::Cut { from, to } => self.links.cut(sim, from, to),
+            Act::Join { from, to } => self.links.join(sim, from, to),
+            Act::Slow { a, b, latency } => self.links.slow(sim, a, b, latency),
+            Act::Quicken { a, b } => self.links.quicken(sim, a, b),
+            Act::Freeze { node } => self.freeze(node),
+            Act::Thaw { node } => self.thaw(node),
+            Act::SlowSync { node, delay } => {
+                self.states[node].delays.push(delay);
+                self.set_delay(node)
+            }
+            Act::QuickSync { node } => {
+                self.states[node].delays.pop();
+                self.set_delay(node)
+            }
+            Act::FineTear { node } => {
+                let disk = &self.machines[node].disk;
+                disk.set_tear_bytes(crate::fault::FINE_TEAR_BYTES);
+                true
+            }
+            Act::CoarseTear { node } => {
+                self.machines[node].disk.set_tear_bytes(TEAR_BYTES);
+                true
+            }
+            Act::Fill { node } => self.fill(node),
+            Act::Empty { node } => self.empty(node),
+            Act::Turn { node, by_ms } => {
+                self.machines[node].clock.turn(by_ms);
+                true
+            }
+            Act::TurnBack { node, by_ms } => {
+                self.machines[node].clock.turn(-by_ms);
+                true
+            }
+            Act::Drift { node, ppm } => {
+                self.machines[node].clock.drift(sim.elapsed(), ppm);
+                true
+            }
+            Act::Steady { node } => {
+                self.machines[node].clock.drift(sim.elapsed(), 0);
+                true
+            }
+            Act::Flip { file, place } => {
+                damage::flip(&self.machines[self.victim].disk, file, place)
+            }
+            Act::Lose { lost, place } => {
+                let machine = &self.machines[self.victim];
+                damage::lose(machine, lost, place)
+            }
+            Act::Move { group, to } => self.move_leader(group, to),
+        }
+    }
+
+    fn stop(&mut self, sim: &mut turmoil::Sim<'static>, node: usize, power: bool) -> bool {
+        if std::mem::replace(&mut self.states[node].down, true) {
+            return false;
+        }
+        let machine = &self.machines[node];
+        machine.inside.clear();
+        self.eyes.forget(node);
+        sim.crash(host(node));
+        if power {
+            machine.disk.crash();
+        }
+        true
+    }
+
+    fn start(&mut self, sim: &mut turmoil::Sim<'static>, node: usize) -> bool {
+        let was_down = std::mem::replace(&mut self.states[node].down, false);
+        if was_down {
+            sim.bounce(host(node));
+        }
+        was_down
+    }
+
+    fn freeze(&mut self, node: usize) -> bool {
+        let machine = &self.machines[node];
+        let state = &mut self.states[node];
+        state.freezes += 1;
+        if state.freezes > 1 {
+            return false;
+        }
+        state.led_when_frozen = eyes::led_by(machine);
+        machine.pause.pause();
+        !state.down
+    }
+
+    fn thaw(&mut self, node: usize) -> bool {
+        let state = &mut self.states[node];
+        state.freezes = state.freezes.saturating_sub(1);
+        if state.freezes > 0 {
+            return false;
+        }
+        let led = std::mem::take(&mut state.led_when_frozen);
+        if eyes::anybody_else_leads(&self.machines, node, &led) {
+            counters::saw("a paused leader was deposed");
+        }
+        self.machines[node].pause.resume();
+        true
+    }
+
+    fn set_delay(&self, node: usize) -> bool {
+        let delay = self.states[node].delays.iter().max();
+        let delay = delay.copied().unwrap_or_default();
+        self.machines[node].disk.set_sync_delay(delay);
+        true
+    }
+
+    fn fill(&mut self, node: usize) -> bool {
+        self.states[node].fills += 1;
+        let disk = &self.machines[node].disk;
+        disk.set_capacity(disk.used_bytes());
+        self.states[node].fills == 1
+    }
+
+    fn empty(&mut self, node: usize) -> bool {
+        let state = &mut self.states[node];
+        state.fills = state.fills.saturating_sub(1);
+        if state.fills == 0 {
+            let roomy = ana_env::memory::MemoryDiskOptions::default();
+            self.machines[node].disk.set_capacity(roomy.capacity_bytes);
+        }
+        state.fills == 0
+    }
+
+    fn move_leader(&mut self, group: usize, to: usize) -> bool {
+        let (Some(from), Some(to)) = (
+            eyes::leader(&self.machines, group),
+            eyes::follower(&self.machines, group, to),
+        ) else {
+            return false;
         };
-        let config = config.clone();
-        // A crash takes the checkpoints away, or leaves them newer than the log that survived: both must do no harm.
-        let checkpoints = if seed.is_multiple_of(2) {
-            Arc::clone(&kept)
-        } else {
-            Arc::new(MemoryCheckpoints::new())
+        let Some(group) = eyes::group_at(&self.machines, group) else {
+            return false;
         };
-        runtime::scope(seed, async move {
-            let _running = Node::start(env, config, checkpoints).await?;
-            std::future::pending().await
-        })
-    });
+        let to = eyes::id_of(to);
+        self.machines[from].inside.order(Order { group, to });
+        true
+    }
 }

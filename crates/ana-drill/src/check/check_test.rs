@@ -175,6 +175,12 @@ const MEASURED: &[Measured] = &[
         "not exercised: it was not watched long enough",
     ),
     ("write_gap <= 2s within 5s of heal", &[(21, 1)], 22, "held"),
+    (
+        "write_gap <= 2s for 10s",
+        &[(0, 1), (3, 1)],
+        9,
+        "not exercised: it was not watched long enough",
+    ),
 ];
 
 #[test]

@@ -189,6 +189,8 @@ fn held_for(asked: Asked, span: Span, series: &[Sample], now: Span) -> Verdict {
     match before.last() {
         // What broke within too short a time is broken all the same.
         _ if broken != Verdict::Held => broken,
+        // A sample at the very start does not make a shorter time longer.
+        _ if now < span => Verdict::NotExercised(NoData::NotLongEnough),
         None => Verdict::NotExercised(NoData::NotLongEnough),
         Some(_) if during.is_empty() => Verdict::NotExercised(NoData::NoSample),
         Some(standing) => asked.all([Sample {

@@ -5,7 +5,9 @@ use crate::error::{DrillError, Fault};
 use crate::fields::{Fields, FromValue, within_u32, wrong_kind};
 use crate::quantity::Size;
 use ana_types::StreamName;
-use ana_types::limits::{CONSUMERS_PER_STREAM_MAX, KIB, MAX_RECORD_KIB_DEFAULT};
+use ana_types::limits::{
+    CONSUMERS_PER_STREAM_MAX, KIB, MAX_RECORD_KIB_DEFAULT, SHARDS_PER_STREAM_MAX,
+};
 use std::fmt;
 
 const PLACE: &str = "[load]";
@@ -15,6 +17,8 @@ const PUTS_PER_SECOND_MAX: u32 = 100_000;
 const KEYS_MAX: u32 = 1_000_000;
 const KEYS_DEFAULT: u32 = 100;
 const CONSUMERS_DEFAULT: u32 = 1;
+/// One for each of three zones to lead.
+const SHARDS_DEFAULT: u32 = 3;
 const RECORD_BYTES_DEFAULT: [u64; 2] = [200, 2000];
 /// The least a record of the load has: the checker writes an account of the record into it.
 const RECORD_BYTES_MIN: u64 = 32;
@@ -32,6 +36,8 @@ pub struct Load {
     pub keys: u32,
     /// Consumers that read along.
     pub consumers: u32,
+    /// Shards of the stream, if it is not there yet and has to be created.
+    pub shards: u32,
 }
 
 impl Load {
@@ -45,6 +51,7 @@ impl Load {
         };
         let keys: Option<u64> = fields.optional("keys")?;
         let consumers: Option<u64> = fields.optional("consumers")?;
+        let shards: Option<u64> = fields.optional("shards")?;
         fields.finish()?;
         let checked = || -> Result<Load, Fault> {
             let (least, most) = sizes?;
@@ -58,6 +65,12 @@ impl Load {
                     consumers.unwrap_or(CONSUMERS_DEFAULT.into()),
                     0,
                     CONSUMERS_PER_STREAM_MAX,
+                )?,
+                shards: within_u32(
+                    "shards",
+                    shards.unwrap_or(SHARDS_DEFAULT.into()),
+                    1,
+                    SHARDS_PER_STREAM_MAX,
                 )?,
             })
         };

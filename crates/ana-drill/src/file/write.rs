@@ -20,6 +20,7 @@ impl Display for Drill {
             writeln!(f, "puts_per_second = {}", load.puts_per_second)?;
             writeln!(f, "record_bytes = [{}, {}]", least.0, most.0)?;
             writeln!(f, "keys = {}\nconsumers = {}", load.keys, load.consumers)?;
+            writeln!(f, "shards = {}", load.shards)?;
         }
         for step in &self.steps {
             write_step(f, step)?;

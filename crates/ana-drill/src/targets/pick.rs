@@ -62,7 +62,8 @@ impl fmt::Display for Pick {
         match self {
             Pick::Zones(zones) => {
                 let each = |(zone, nodes): (&Zone, &BTreeSet<NodeId>)| {
-                    format!("zone {zone} (nodes {})", listed(nodes))
+                    let word = if nodes.len() == 1 { "node" } else { "nodes" };
+                    format!("zone {zone} ({word} {})", listed(nodes))
                 };
                 f.write_str(&listed(zones.iter().map(each)))
             }

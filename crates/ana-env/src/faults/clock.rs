@@ -1,4 +1,4 @@
-//! A clock that is wrong by a switchable offset.
+//! A clock that is wrong by a switchable offset, or runs wrong.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::plan::FaultPlan;
 use crate::clock::Clock;
 
-/// The time of day of another clock plus the plan's offset; elapsed time is untouched.
+/// The time of day of another clock plus the plan's offset of that moment; elapsed time is untouched.
 #[derive(Debug)]
 pub struct FaultClock {
     inner: Arc<dyn Clock>,

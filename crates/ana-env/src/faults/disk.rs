@@ -6,40 +6,68 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::plan::FaultPlan;
+use super::plan::{DiskFaults, FaultPlan};
 use crate::disk::{DirEntry, Disk, File, Open, Space};
+use crate::rng::Rng;
 
 /// Another disk with the plan's faults; files opened before a switch feel it too.
 #[derive(Debug)]
 pub struct FaultDisk {
     inner: Arc<dyn Disk>,
+    faults: Faults,
+}
+
+#[derive(Debug, Clone)]
+struct Faults {
     plan: FaultPlan,
+    rng: Arc<dyn Rng>,
+}
+
+impl Faults {
+    fn now(&self) -> DiskFaults {
+        self.plan.disk()
+    }
+
+    async fn before_sync(&self) -> io::Result<()> {
+        self.plan.disk_delay(|it| it.sync_delay).await;
+        self.sync_fails()
+    }
+
+    fn sync_fails(&self) -> io::Result<()> {
+        let percent = self.now().fail_syncs_percent;
+        if percent > 0 && self.rng.next_u64() % 100 < u64::from(percent) {
+            return Err(injected());
+        }
+        Ok(())
+    }
 }
 
 impl FaultDisk {
-    /// Puts `plan` around `inner`.
-    pub fn new(inner: Arc<dyn Disk>, plan: FaultPlan) -> FaultDisk {
-        FaultDisk { inner, plan }
+    /// Puts `plan` around `inner`; `rng` decides which calls a random fault hits.
+    pub fn new(inner: Arc<dyn Disk>, plan: FaultPlan, rng: Arc<dyn Rng>) -> FaultDisk {
+        let faults = Faults { plan, rng };
+        FaultDisk { inner, faults }
     }
 }
 
 #[async_trait]
 impl Disk for FaultDisk {
     async fn create_dir_all(&self, path: &Path) -> io::Result<()> {
-        self.plan.disk_delay().await;
+        self.faults.plan.disk_delay(|it| it.write_delay).await;
         // A full disk only refuses what is not there yet.
-        if self.plan.disk().full && self.inner.list(path).await.is_err() {
+        if self.faults.now().full && self.inner.list(path).await.is_err() {
             return Err(io::ErrorKind::StorageFull.into());
         }
         self.inner.create_dir_all(path).await
     }
 
     async fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        before_sync(&self.plan).await?;
+        self.faults.before_sync().await?;
         self.inner.sync_dir(path).await
     }
 
@@ -48,7 +76,7 @@ impl Disk for FaultDisk {
     }
 
     async fn open(&self, path: &Path, open: Open) -> io::Result<Arc<dyn File>> {
-        let full = open.create && self.plan.disk().full;
+        let full = open.create && self.faults.now().full;
         let open = Open {
             create: open.create && !full,
             ..open
@@ -61,7 +89,7 @@ impl Disk for FaultDisk {
         };
         Ok(Arc::new(FaultFile {
             inner,
-            plan: self.plan.clone(),
+            faults: self.faults.clone(),
         }))
     }
 
@@ -79,7 +107,7 @@ impl Disk for FaultDisk {
 
     async fn space(&self, path: &Path) -> io::Result<Space> {
         let space = self.inner.space(path).await?;
-        let free_bytes = if self.plan.disk().full {
+        let free_bytes = if self.faults.now().full {
             0
         } else {
             space.free_bytes
@@ -94,14 +122,14 @@ impl Disk for FaultDisk {
 #[derive(Debug)]
 struct FaultFile {
     inner: Arc<dyn File>,
-    plan: FaultPlan,
+    faults: Faults,
 }
 
 impl FaultFile {
     /// A full disk still takes what lies within the file, which the log has reserved.
-    async fn before_write(&self, end: u64) -> io::Result<()> {
-        self.plan.disk_delay().await;
-        if self.plan.disk().full && end > self.inner.len().await? {
+    async fn before_write(&self, end: u64, delay: fn(&DiskFaults) -> Duration) -> io::Result<()> {
+        self.faults.plan.disk_delay(delay).await;
+        if self.faults.now().full && end > self.inner.len().await? {
             return Err(io::ErrorKind::StorageFull.into());
         }
         Ok(())
@@ -115,33 +143,37 @@ impl File for FaultFile {
     }
 
     async fn read_at(&self, offset: u64, len: usize) -> io::Result<Bytes> {
-        if self.plan.disk().fail_reads {
+        self.faults.plan.disk_delay(|it| it.read_delay).await;
+        if self.faults.now().fail_reads {
             return Err(injected());
         }
         self.inner.read_at(offset, len).await
     }
 
     async fn write_at(&self, offset: u64, bufs: Vec<Bytes>) -> io::Result<()> {
-        self.before_write(end_of(offset, &bufs)).await?;
+        let end = end_of(offset, &bufs);
+        self.before_write(end, |it| it.write_delay).await?;
         self.inner.write_at(offset, bufs).await
     }
 
     async fn write_sync_at(&self, offset: u64, bufs: Vec<Bytes>) -> io::Result<()> {
-        self.before_write(end_of(offset, &bufs)).await?;
-        if self.plan.disk().fail_syncs {
+        let end = end_of(offset, &bufs);
+        self.before_write(end, |it| it.write_delay.max(it.sync_delay))
+            .await?;
+        if let Err(error) = self.faults.sync_fails() {
             self.inner.write_at(offset, bufs).await?;
-            return Err(injected());
+            return Err(error);
         }
         self.inner.write_sync_at(offset, bufs).await
     }
 
     async fn sync(&self) -> io::Result<()> {
-        before_sync(&self.plan).await?;
+        self.faults.before_sync().await?;
         self.inner.sync().await
     }
 
     async fn allocate(&self, len: u64) -> io::Result<()> {
-        self.before_write(len).await?;
+        self.before_write(len, |it| it.write_delay).await?;
         self.inner.allocate(len).await
     }
 
@@ -155,14 +187,6 @@ fn end_of(offset: u64, bufs: &[Bytes]) -> u64 {
     bufs.iter().fold(offset, |end, buf| {
         end.saturating_add(u64::try_from(buf.len()).unwrap_or(u64::MAX))
     })
-}
-
-async fn before_sync(plan: &FaultPlan) -> io::Result<()> {
-    plan.disk_delay().await;
-    if plan.disk().fail_syncs {
-        return Err(injected());
-    }
-    Ok(())
 }
 
 fn injected() -> io::Error {

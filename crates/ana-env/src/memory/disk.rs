@@ -93,6 +93,7 @@ struct State {
     file_syncs_to_fail: u32,
     dir_syncs_to_fail: u32,
     write_fault: Option<io::ErrorKind>,
+    sync_delay: Duration,
 }
 
 impl MemoryDisk {
@@ -112,6 +113,7 @@ impl MemoryDisk {
             file_syncs_to_fail: 0,
             dir_syncs_to_fail: 0,
             write_fault: None,
+            sync_delay: Duration::ZERO,
         };
         MemoryDisk {
             state: Arc::new(Mutex::new(state)),
@@ -152,6 +154,22 @@ impl MemoryDisk {
         self.lock().options.tear = tear;
     }
 
+    /// Changes how fine unsynced writes are torn: at multiples of `bytes`.
+    pub fn set_tear_bytes(&self, bytes: u64) {
+        assert!(bytes > 0, "a piece has at least one byte");
+        self.lock().options.tear_bytes = bytes;
+    }
+
+    /// From now on every sync takes so much longer than it did at first.
+    pub fn set_sync_delay(&self, delay: Duration) {
+        self.lock().sync_delay = delay;
+    }
+
+    /// The medium loses a file, or a directory with all in it, for good. Open handles can go on using a file.
+    pub fn lose(&self, path: &Path) -> io::Result<()> {
+        self.lock().tree.lose(path)
+    }
+
     /// The medium loses one bit (chosen by the seed) of the byte at `offset` of file `path`, for good.
     pub fn flip_bit(&self, path: &Path, offset: u64) -> io::Result<()> {
         let mut state = self.lock();
@@ -184,7 +202,8 @@ impl MemoryDisk {
         let (covered, life, latency) = {
             let mut state = self.lock();
             let (min, max) = (state.options.sync_min, state.options.sync_max);
-            (state.next_op, state.life, state.rng.duration(min, max))
+            let latency = state.rng.duration(min, max) + state.sync_delay;
+            (state.next_op, state.life, latency)
         };
         time::sleep(latency).await;
         (covered, life)

@@ -81,9 +81,12 @@ impl Disk for RealDisk {
         let path = path.to_owned();
         hop(move || {
             let stat = rustix::fs::statvfs(&path)?;
+            // What is kept back for root, or beyond a quota, is neither free nor used: as `df` counts.
+            let used = stat.f_blocks.saturating_sub(stat.f_bfree);
+            let total = used.saturating_add(stat.f_bavail);
             Ok(Space {
                 free_bytes: stat.f_bavail.saturating_mul(stat.f_frsize),
-                total_bytes: stat.f_blocks.saturating_mul(stat.f_frsize),
+                total_bytes: total.saturating_mul(stat.f_frsize),
             })
         })
         .await

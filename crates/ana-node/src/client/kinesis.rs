@@ -2,6 +2,7 @@
 //!
 //! Only the members that a command needs are here; unknown members of an answer are ignored.
 
+use ana_types::HashKey;
 use serde::{Deserialize, Serialize};
 
 use super::error::ClientError;
@@ -32,6 +33,22 @@ pub struct HashKeyRange {
     pub starting_hash_key: String,
     /// Last key.
     pub ending_hash_key: String,
+}
+
+impl HashKeyRange {
+    /// The first key of the upper half; `None` when there are too few keys to split.
+    pub fn middle(&self) -> Option<String> {
+        let start = HashKey::parse_decimal(&self.starting_hash_key)?.0;
+        let end = HashKey::parse_decimal(&self.ending_hash_key)?.0;
+        let middle = start + (end.checked_sub(start)? / 2) + 1;
+        // The service wants more than start + 1 and less than the end.
+        (middle > start.checked_add(1)? && middle < end).then(|| middle.to_string())
+    }
+
+    /// The first key, as a number.
+    pub fn start(&self) -> Option<u128> {
+        HashKey::parse_decimal(&self.starting_hash_key).map(|key| key.0)
+    }
 }
 
 /// First and, once closed, last sequence number of a shard.
@@ -503,5 +520,28 @@ impl Client {
             "StreamName": stream, "ShardToMerge": lower, "AdjacentShardToMerge": upper,
         });
         self.call::<_, Empty>("MergeShards", &input).await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::HashKeyRange;
+
+    #[test]
+    fn the_middle_is_one_the_service_accepts() {
+        let middle = |start: &str, end: &str| {
+            let range = HashKeyRange {
+                starting_hash_key: start.to_owned(),
+                ending_hash_key: end.to_owned(),
+            };
+            range.middle()
+        };
+        let all = "340282366920938463463374607431768211455";
+        let half = "170141183460469231731687303715884105728";
+        assert_eq!(middle("0", all).as_deref(), Some(half));
+        assert_eq!(middle("10", "20").as_deref(), Some("16"));
+        assert_eq!(middle("10", "13").as_deref(), Some("12"));
+        assert_eq!(middle("10", "12"), None, "12 is the end, 11 is start + 1");
+        assert_eq!(middle("10", "10"), None);
     }
 }

@@ -132,7 +132,7 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ),
     (
         "node_id = 1\n",
-        "node_id = 1\nraft.election_max_ms = 400\n",
+        "node_id = 1\nraft.election_max_ms = 200\n",
         "raft.election_max_ms: ",
     ),
 ];
@@ -143,7 +143,7 @@ fn defaults_fill_what_is_left_out() {
     assert_eq!(config.account, "000000000000");
     assert_eq!(config.region, "us-east-1");
     assert_eq!(config.limits, LimitsSetting::Aws);
-    assert_eq!(config.raft.election_max_ms, 1000);
+    assert_eq!(config.raft.election_max_ms, 300);
     assert_eq!(config.log.segment_bytes, 64 << 20);
     assert_eq!(config.this_member().api, "10.0.0.1:4567");
 }

@@ -10,20 +10,20 @@
 //!   the keeper is late;
 //! - one lock for a few lines. The plan's own locks are taken under it, never the other way round.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ana_env::Rng;
-use ana_env::faults::{DiskFaults, FaultPlan};
+use ana_env::faults::{ClockFaults, DiskFaults, Drift, FaultPlan, LinkFaults, Way as PlanWay};
 use ana_env::time::{self, Instant};
 use ana_wire::Operation;
 use tokio::sync::watch;
 
 use super::FAULTS_MAX;
-use super::effect::{ApiEffect, DiskEffect, Effect, FaultId, Way};
+use super::effect::{ApiEffect, DiskEffect, Effect, FaultId, LinkAction, LinkEffect, Way};
 
 /// The faults of one node. Cloning shares them.
 #[derive(Clone)]
@@ -45,6 +45,8 @@ struct Shared {
 struct Active {
     faults: BTreeMap<FaultId, Fault>,
     last_serial: u64,
+    /// When connections break next, by the serial number of the fault.
+    resets: BTreeMap<u64, Instant>,
 }
 
 /// One fault that is on.
@@ -54,6 +56,8 @@ pub struct Fault {
     pub id: FaultId,
     /// What it does.
     pub effect: Effect,
+    /// When it began.
+    pub since: Instant,
     /// When it ends.
     pub until: Instant,
     /// Tells it from another fault that had the same name before.
@@ -105,6 +109,8 @@ impl Board {
         // A renewal goes on with what it has drawn for those it holds already.
         let renewed = before.filter(|before| before.effect == effect);
         let serial = renewed.map_or(active.last_serial + 1, |before| before.serial);
+        let now = time::now();
+        let since = renewed.map_or(now, |before| before.since);
         let kind = effect.kind().name();
         if renewed.is_some() {
             tracing::info!(%id, kind, ?lease, "a fault is renewed");
@@ -114,12 +120,21 @@ impl Board {
         let fault = Fault {
             id: id.clone(),
             effect,
-            until: time::now() + lease,
+            since,
+            until: now + lease,
             serial,
         };
         active.last_serial = active.last_serial.max(serial);
+        if let Some((address, None)) = resets(&fault.effect) {
+            // Done once and over: there is nothing to list, to renew or to stop.
+            let broken = self.shared.plan.reset_connections(address);
+            tracing::warn!(%id, kind, broken, "connections are reset");
+            active.faults.remove(&id);
+            self.apply(&mut active);
+            return Ok(fault);
+        }
         active.faults.insert(id, fault.clone());
-        self.apply(&active);
+        self.apply(&mut active);
         Ok(fault)
     }
 
@@ -146,7 +161,8 @@ impl Board {
     pub async fn keep(self) {
         let mut changes = self.changes();
         loop {
-            let next = self.end_overdue();
+            let next = [self.end_overdue(), self.reset_due()];
+            let next = next.into_iter().flatten().min();
             let changed = changes.changed();
             let woken = match next {
                 Some(until) => time::timeout_at(until, changed).await.is_ok(),
@@ -183,6 +199,12 @@ impl Board {
         self.shared.rng.next_u64() % 100 < u64::from(percent)
     }
 
+    /// A random time up to `most`.
+    pub(super) fn up_to(&self, most: Duration) -> Duration {
+        let most = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
+        Duration::from_millis(self.shared.rng.next_u64() % most.saturating_add(1))
+    }
+
     /// Waits for `delay`, or until the fault is over.
     pub(super) async fn hold_up(&self, serial: u64, delay: Duration) {
         let until = time::now() + delay;
@@ -208,6 +230,36 @@ impl Board {
         active.faults.values().map(|fault| fault.until).min()
     }
 
+    /// Breaks the connections whose time has come, and says when the next ones break.
+    fn reset_due(&self) -> Option<Instant> {
+        let mut active = self.active();
+        let (now, shared) = (time::now(), &self.shared);
+        let Active {
+            faults,
+            resets: due,
+            ..
+        } = &mut *active;
+        for fault in faults.values() {
+            let Some((address, Some(every))) = resets(&fault.effect) else {
+                continue;
+            };
+            let at = due
+                .entry(fault.serial)
+                .or_insert_with(|| now + self.around(every));
+            if *at <= now {
+                let broken = shared.plan.reset_connections(address);
+                tracing::info!(id = %fault.id, broken, "connections are reset");
+                *at = now + self.around(every);
+            }
+        }
+        due.values().min().copied()
+    }
+
+    /// A random time that is `mean` on average, and never nothing.
+    fn around(&self, mean: Duration) -> Duration {
+        self.up_to(mean * 2).max(Duration::from_millis(1))
+    }
+
     fn end(&self, is_over: impl Fn(&Fault) -> bool, why: &str) -> usize {
         let mut active = self.active();
         let before = active.faults.len();
@@ -220,38 +272,39 @@ impl Board {
         });
         let ended = before - active.faults.len();
         if ended > 0 {
-            self.apply(&active);
+            self.apply(&mut active);
         }
         ended
     }
 
     /// Makes the node do what the active faults say, all of them together.
-    fn apply(&self, active: &Active) {
+    fn apply(&self, active: &mut Active) {
         let mut disk = DiskFaults::default();
-        let mut offset_ms = 0_i64;
-        let (mut outbound, mut inbound) = (BTreeSet::new(), BTreeSet::new());
+        let mut clock = ClockFaults::default();
+        let mut links = BTreeMap::new();
         let mut disturbs_api = false;
         for fault in active.faults.values() {
             match &fault.effect {
                 Effect::Api(_) => disturbs_api = true,
-                Effect::Disk(DiskEffect::Slow { delay }) => disk.delay = disk.delay.max(*delay),
-                Effect::Disk(DiskEffect::Full) => disk.full = true,
-                Effect::Disk(DiskEffect::FsyncError) => disk.fail_syncs = true,
-                Effect::ClockJump { offset_ms: by } => offset_ms = offset_ms.saturating_add(*by),
-                Effect::Link(link) => {
-                    if matches!(link.way, Way::Out | Way::Both) {
-                        outbound.insert(link.address.clone());
-                    }
-                    if matches!(link.way, Way::In | Way::Both) {
-                        inbound.insert(link.address.clone());
-                    }
+                Effect::Disk(effect) => add_disk(&mut disk, effect),
+                Effect::ClockJump { offset_ms } => {
+                    clock.offset_ms = clock.offset_ms.saturating_add(*offset_ms);
                 }
+                Effect::ClockDrift { ppm } => clock.drifts.push(Drift {
+                    since: fault.since,
+                    ppm: *ppm,
+                }),
+                Effect::Link(link) => add_link(&mut links, link),
             }
         }
+        let faults = &active.faults;
+        active
+            .resets
+            .retain(|serial, _| faults.values().any(|fault| fault.serial == *serial));
         let shared = &self.shared;
         shared.plan.set_disk(disk);
-        shared.plan.set_clock_offset_ms(offset_ms);
-        shared.plan.set_held(outbound, inbound);
+        shared.plan.set_clock(clock);
+        shared.plan.set_links(&links);
         shared.disturbs_api.store(disturbs_api, Ordering::Release);
         shared
             .changes
@@ -261,6 +314,57 @@ impl Board {
     fn active(&self) -> MutexGuard<'_, Active> {
         let active = self.shared.active.lock();
         active.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The connections that a fault breaks, by the address of their peer, and how often.
+fn resets(effect: &Effect) -> Option<(&str, Option<Duration>)> {
+    match effect {
+        Effect::Link(link) => match link.action {
+            LinkAction::Reset { every } => Some((&link.address, every)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Adds the worst of a fault to what is wrong with the disk already.
+fn add_disk(disk: &mut DiskFaults, effect: &DiskEffect) {
+    match *effect {
+        DiskEffect::Slow { write, fsync, read } => {
+            disk.write_delay = disk.write_delay.max(write);
+            disk.sync_delay = disk.sync_delay.max(fsync);
+            disk.read_delay = disk.read_delay.max(read);
+        }
+        DiskEffect::Full => disk.full = true,
+        DiskEffect::FsyncError { percent } => {
+            disk.fail_syncs_percent = disk.fail_syncs_percent.max(percent);
+        }
+    }
+}
+
+/// Adds the worst of a fault to what is wrong with a link already.
+fn add_link(links: &mut BTreeMap<(String, PlanWay), LinkFaults>, link: &LinkEffect) {
+    let ways = match link.way {
+        Way::Out => &[PlanWay::Out][..],
+        Way::In => &[PlanWay::In],
+        Way::Both => &[PlanWay::Out, PlanWay::In],
+    };
+    for way in ways {
+        let it = links.entry((link.address.clone(), *way)).or_default();
+        match link.action {
+            LinkAction::Cut => it.held = true,
+            LinkAction::Delay { delay, jitter } => {
+                it.delay = it.delay.max(delay);
+                it.jitter = it.jitter.max(jitter);
+            }
+            LinkAction::Loss { percent } => it.loss_percent = it.loss_percent.max(percent),
+            LinkAction::Thin { bytes_per_second } => {
+                let least = it.bytes_per_second.into_iter().chain([bytes_per_second]);
+                it.bytes_per_second = least.min();
+            }
+            LinkAction::Reset { .. } => {}
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use ana_env::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::board::Fault;
-use super::effect::{ApiAction, ApiEffect, DiskEffect, Effect, FaultId};
+use super::effect::{ApiAction, ApiEffect, DiskEffect, Effect, FaultId, LinkAction, LinkEffect};
 
 /// One fault of one node.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,12 +32,33 @@ pub struct FaultDocument {
     /// Name of the error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// How long requests or the disk are held up, milliseconds.
+    /// How long requests, the disk or the bytes of a link are held up, milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay_ms: Option<u64>,
+    /// How much longer than that at most, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jitter_ms: Option<u64>,
+    /// How many bytes pass in a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes_per_second: Option<u64>,
+    /// How far apart connections break on average, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every_ms: Option<u64>,
     /// At which age subscriptions are dropped, milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after_ms: Option<u64>,
+    /// How much longer each sync of the disk takes, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fsync_ms: Option<u64>,
+    /// How much longer each write to the disk takes, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_ms: Option<u64>,
+    /// How much longer each read of the disk takes, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_ms: Option<u64>,
+    /// How fast the time of day runs wrong, in parts per million.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift_ppm: Option<i64>,
     /// How far the time of day jumps, milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offset_ms: Option<i64>,
@@ -76,13 +97,10 @@ impl FaultDocument {
         };
         match effect {
             Effect::Api(api) => document.tell_api(api),
-            Effect::Disk(DiskEffect::Slow { delay }) => document.delay_ms = Some(ms(*delay)),
-            Effect::Disk(DiskEffect::Full | DiskEffect::FsyncError) => {}
+            Effect::Disk(disk) => document.tell_disk(disk),
             Effect::ClockJump { offset_ms } => document.offset_ms = Some(*offset_ms),
-            Effect::Link(link) => {
-                document.node = Some(link.node.0);
-                document.way = Some(link.way.name().to_owned());
-            }
+            Effect::ClockDrift { ppm } => document.drift_ppm = Some(i64::from(*ppm)),
+            Effect::Link(link) => document.tell_link(link),
         }
         document
     }
@@ -93,9 +111,50 @@ impl FaultDocument {
         self.percent = Some(u64::from(api.percent));
         match api.action {
             ApiAction::Error(kind) => self.error = Some(kind.name().to_owned()),
-            ApiAction::Latency { delay } => self.delay_ms = Some(ms(delay)),
+            ApiAction::Latency { delay, jitter } => {
+                self.delay_ms = Some(ms(delay));
+                self.jitter_ms = some_ms(jitter);
+            }
             ApiAction::DropSubscription { after } => self.after_ms = Some(ms(after)),
             ApiAction::Throttle | ApiAction::ExpiredIterator | ApiAction::PartialPut => {}
+        }
+    }
+
+    fn tell_disk(&mut self, disk: &DiskEffect) {
+        match *disk {
+            // Said as it was asked for: one time for both is `delay_ms`.
+            DiskEffect::Slow { write, fsync, read } if write == fsync && read.is_zero() => {
+                self.delay_ms = Some(ms(write));
+            }
+            DiskEffect::Slow { write, fsync, read } => {
+                self.write_ms = some_ms(write);
+                self.fsync_ms = some_ms(fsync);
+                self.read_ms = some_ms(read);
+            }
+            DiskEffect::Full => {}
+            DiskEffect::FsyncError { percent } => {
+                self.percent = Some(u64::from(percent)).filter(|percent| *percent < 100);
+            }
+        }
+    }
+
+    fn tell_link(&mut self, link: &LinkEffect) {
+        self.node = Some(link.node.0);
+        self.way = Some(link.way.name().to_owned());
+        match link.action {
+            LinkAction::Cut => {}
+            LinkAction::Delay { delay, jitter } => {
+                self.delay_ms = Some(ms(delay));
+                self.jitter_ms = some_ms(jitter);
+            }
+            LinkAction::Loss { percent } => self.percent = Some(u64::from(percent)),
+            LinkAction::Thin { bytes_per_second } => {
+                self.bytes_per_second = Some(bytes_per_second.get());
+            }
+            LinkAction::Reset { every } => {
+                self.way = None;
+                self.every_ms = every.map(ms);
+            }
         }
     }
 
@@ -110,30 +169,38 @@ impl FaultDocument {
                 .map(|operation| format!("op {operation}")),
         );
         words.extend(self.percent.iter().map(|percent| format!("{percent} %")));
-        words.extend(
-            self.delay_ms
-                .iter()
-                .map(|delay| format!("delay {delay} ms")),
-        );
-        words.extend(
-            self.after_ms
-                .iter()
-                .map(|after| format!("after {after} ms")),
-        );
-        words.extend(
-            self.offset_ms
-                .iter()
-                .map(|offset| format!("by {offset} ms")),
-        );
-        if let (Some(node), Some(way)) = (self.node, self.way.as_deref()) {
-            words.push(match way {
-                "out" => format!("to node {node}"),
-                "in" => format!("from node {node}"),
+        let times = [
+            ("delay", self.delay_ms),
+            ("jitter", self.jitter_ms),
+            ("write", self.write_ms),
+            ("fsync", self.fsync_ms),
+            ("read", self.read_ms),
+            ("every", self.every_ms),
+            ("after", self.after_ms),
+        ];
+        words.extend(times.iter().filter_map(|(what, ms)| {
+            let ms = (*ms)?;
+            Some(format!("{what} {ms} ms"))
+        }));
+        let rate = self.bytes_per_second.iter();
+        words.extend(rate.map(|rate| format!("{rate} B/s")));
+        let offset = self.offset_ms.iter();
+        words.extend(offset.map(|offset| format!("by {offset} ms")));
+        let drift = self.drift_ppm.iter();
+        words.extend(drift.map(|ppm| format!("by {ppm} ppm")));
+        if let Some(node) = self.node {
+            words.push(match self.way.as_deref() {
+                Some("out") => format!("to node {node}"),
+                Some("in") => format!("from node {node}"),
                 _ => format!("to and from node {node}"),
             });
         }
         words.join(", ")
     }
+}
+
+fn some_ms(duration: Duration) -> Option<u64> {
+    Some(ms(duration)).filter(|ms| *ms > 0)
 }
 
 fn ms(duration: Duration) -> u64 {

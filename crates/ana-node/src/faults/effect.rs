@@ -1,6 +1,7 @@
 //! What a fault does: typed and checked, whoever asked for it and however.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use ana_types::{NodeId, StreamName};
@@ -8,128 +9,9 @@ use ana_wire::{FaultKind, Operation};
 
 use super::ID_CHARS_MAX;
 
-/// The kinds of faults, by the names that operators use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Kind {
-    /// Puts and gets are answered with ProvisionedThroughputExceededException.
-    #[value(name = "api.throttle")]
-    ApiThrottle,
-    /// Requests are answered with an error of your choice.
-    #[value(name = "api.error")]
-    ApiError,
-    /// Requests are held up before they are carried out.
-    #[value(name = "api.latency")]
-    ApiLatency,
-    /// GetRecords is answered with ExpiredIteratorException.
-    #[value(name = "api.expired_iterator")]
-    ApiExpiredIterator,
-    /// Entries of PutRecords are refused one by one, and not written.
-    #[value(name = "api.partial_put")]
-    ApiPartialPut,
-    /// Sessions of SubscribeToShard end before their time.
-    #[value(name = "api.drop_subscription")]
-    ApiDropSubscription,
-    /// Every write and every sync of the disk takes longer.
-    #[value(name = "disk.slow")]
-    DiskSlow,
-    /// The disk has no room: what would make a file longer fails.
-    #[value(name = "disk.full")]
-    DiskFull,
-    /// Every sync of the disk fails; the node ends, as with a broken disk.
-    #[value(name = "disk.fsync_error")]
-    DiskFsyncError,
-    /// The time of day jumps.
-    #[value(name = "clock.jump")]
-    ClockJump,
-    /// Bytes to, from, or to and from another node are held back.
-    #[value(name = "link.cut")]
-    LinkCut,
-}
+mod kind;
 
-impl Kind {
-    /// Every kind, in the order of the documentation.
-    pub const ALL: [Kind; 11] = [
-        Kind::ApiThrottle,
-        Kind::ApiError,
-        Kind::ApiLatency,
-        Kind::ApiExpiredIterator,
-        Kind::ApiPartialPut,
-        Kind::ApiDropSubscription,
-        Kind::DiskSlow,
-        Kind::DiskFull,
-        Kind::DiskFsyncError,
-        Kind::ClockJump,
-        Kind::LinkCut,
-    ];
-
-    /// The name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::ApiThrottle => "api.throttle",
-            Kind::ApiError => "api.error",
-            Kind::ApiLatency => "api.latency",
-            Kind::ApiExpiredIterator => "api.expired_iterator",
-            Kind::ApiPartialPut => "api.partial_put",
-            Kind::ApiDropSubscription => "api.drop_subscription",
-            Kind::DiskSlow => "disk.slow",
-            Kind::DiskFull => "disk.full",
-            Kind::DiskFsyncError => "disk.fsync_error",
-            Kind::ClockJump => "clock.jump",
-            Kind::LinkCut => "link.cut",
-        }
-    }
-
-    /// The kind of a name.
-    pub fn of_name(name: &str) -> Option<Kind> {
-        Kind::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-
-    /// Where faults of the kind take place.
-    pub fn family(self) -> Family {
-        match self {
-            Kind::ApiThrottle
-            | Kind::ApiError
-            | Kind::ApiLatency
-            | Kind::ApiExpiredIterator
-            | Kind::ApiPartialPut
-            | Kind::ApiDropSubscription => Family::Api,
-            Kind::DiskSlow | Kind::DiskFull | Kind::DiskFsyncError | Kind::ClockJump => {
-                Family::Machine
-            }
-            Kind::LinkCut => Family::Link,
-        }
-    }
-
-    /// The only operations that the kind can reach; none when it can reach all.
-    pub fn operations(self) -> Option<&'static [Operation]> {
-        match self {
-            Kind::ApiThrottle => Some(&THROTTLED),
-            Kind::ApiExpiredIterator => Some(&[Operation::GetRecords]),
-            Kind::ApiPartialPut => Some(&[Operation::PutRecords]),
-            Kind::ApiDropSubscription => Some(&[Operation::SubscribeToShard]),
-            _ => None,
-        }
-    }
-}
-
-/// What AWS's own fault injection throttles.
-const THROTTLED: [Operation; 4] = [
-    Operation::GetRecords,
-    Operation::GetShardIterator,
-    Operation::PutRecord,
-    Operation::PutRecords,
-];
-
-/// Where a fault takes place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
-    /// At the door for clients, of every node that is to show it.
-    Api,
-    /// In one machine: its disk, its clock.
-    Machine,
-    /// Between two machines.
-    Link,
-}
+pub use kind::{Family, Kind};
 
 /// A fault's name: 1 to [`ID_CHARS_MAX`] characters of `A-Z a-z 0-9 . _ -`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -167,7 +49,12 @@ pub enum Effect {
         /// Never 0.
         offset_ms: i64,
     },
-    /// Bytes of a link are held back.
+    /// The time of day runs wrong.
+    ClockDrift {
+        /// Microseconds gained in each second, lost with a minus; never 0.
+        ppm: i32,
+    },
+    /// Something of the bytes between this node and another.
     Link(LinkEffect),
 }
 
@@ -195,6 +82,8 @@ pub enum ApiAction {
     Latency {
         /// For how long.
         delay: Duration,
+        /// By a random time up to this on top.
+        jitter: Duration,
     },
     /// Its iterator is called expired.
     ExpiredIterator,
@@ -212,24 +101,62 @@ pub enum ApiAction {
 pub enum DiskEffect {
     /// It is slow.
     Slow {
-        /// Each write and each sync takes so much longer.
-        delay: Duration,
+        /// Each write takes so much longer.
+        write: Duration,
+        /// Each sync takes so much longer.
+        fsync: Duration,
+        /// Each read takes so much longer.
+        read: Duration,
     },
     /// It has no room.
     Full,
     /// It cannot sync.
-    FsyncError,
+    FsyncError {
+        /// How often of a hundred times, 1 to 100.
+        percent: u8,
+    },
 }
 
-/// Bytes between this node and another that are held back.
+/// What is wrong with the bytes between this node and another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkEffect {
+    /// What happens.
+    pub action: LinkAction,
     /// The other node.
     pub node: NodeId,
     /// Where it is, as this node dials it.
     pub address: String,
-    /// Which bytes.
+    /// Which bytes; both ways where connections are broken.
     pub way: Way,
+}
+
+/// What happens to the bytes of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkAction {
+    /// They are held back.
+    Cut,
+    /// They are late.
+    Delay {
+        /// By so much at least.
+        delay: Duration,
+        /// By a random time up to this on top.
+        jitter: Duration,
+    },
+    /// Some are lost and sent again.
+    Loss {
+        /// How many pieces of a hundred, 1 to 100.
+        percent: u8,
+    },
+    /// Few pass in a second.
+    Thin {
+        /// How many.
+        bytes_per_second: NonZeroU64,
+    },
+    /// The connections they go by break.
+    Reset {
+        /// Again and again, so far apart on average; none: those there are, once.
+        every: Option<Duration>,
+    },
 }
 
 /// A way between this node and another.
@@ -271,9 +198,16 @@ impl Effect {
             },
             Effect::Disk(DiskEffect::Slow { .. }) => Kind::DiskSlow,
             Effect::Disk(DiskEffect::Full) => Kind::DiskFull,
-            Effect::Disk(DiskEffect::FsyncError) => Kind::DiskFsyncError,
+            Effect::Disk(DiskEffect::FsyncError { .. }) => Kind::DiskFsyncError,
             Effect::ClockJump { .. } => Kind::ClockJump,
-            Effect::Link(_) => Kind::LinkCut,
+            Effect::ClockDrift { .. } => Kind::ClockDrift,
+            Effect::Link(link) => match link.action {
+                LinkAction::Cut => Kind::LinkCut,
+                LinkAction::Delay { .. } => Kind::LinkDelay,
+                LinkAction::Loss { .. } => Kind::LinkLoss,
+                LinkAction::Thin { .. } => Kind::LinkThin,
+                LinkAction::Reset { .. } => Kind::LinkReset,
+            },
         }
     }
 
@@ -352,6 +286,7 @@ mod tests {
         use Operation as O;
         let latency = ApiAction::Latency {
             delay: Duration::from_secs(1),
+            jitter: Duration::ZERO,
         };
         let cases = [
             (ApiAction::Throttle, None, O::PutRecord, true),

@@ -5,6 +5,7 @@
 //! Must stay true: a field that the kind does not have is refused, so that a typing error is never a wider fault.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -12,9 +13,12 @@ use ana_types::{NodeId, StreamName};
 use ana_wire::{FaultKind, Operation};
 use serde_json::Value;
 
-use super::effect::{ApiAction, ApiEffect, DiskEffect, Effect, FaultId, Kind, LinkEffect, Way};
+use super::effect::{
+    ApiAction, ApiEffect, DiskEffect, Effect, FaultId, Kind, LinkAction, LinkEffect, Way,
+};
 use super::{
-    API_DELAY_MS_MAX, DISK_DELAY_MS_MAX, ID_CHARS_MAX, LEASE_MS_MAX, OFFSET_MS_MAX, SESSION_MS_MAX,
+    API_DELAY_MS_MAX, DISK_DELAY_MS_MAX, DRIFT_PPM_MAX, ID_CHARS_MAX, LEASE_MS_MAX,
+    LINK_DELAY_MS_MAX, LINK_RATE_MAX, OFFSET_MS_MAX, RESET_EVERY_MS_MIN, SESSION_MS_MAX,
 };
 
 /// The other nodes and where this node dials them.
@@ -68,15 +72,20 @@ pub fn read_fault(body: &[u8], others: &OtherNodes) -> Result<FaultRequest, Wron
     let kind = fields.kind()?;
     let lease = fields.needed_ms("lease_ms", 1..=LEASE_MS_MAX)?;
     let effect = match kind {
-        Kind::DiskSlow => Effect::Disk(DiskEffect::Slow {
-            delay: fields.needed_ms("delay_ms", 1..=DISK_DELAY_MS_MAX)?,
-        }),
+        Kind::DiskSlow => Effect::Disk(fields.slow_disk()?),
         Kind::DiskFull => Effect::Disk(DiskEffect::Full),
-        Kind::DiskFsyncError => Effect::Disk(DiskEffect::FsyncError),
+        Kind::DiskFsyncError => Effect::Disk(DiskEffect::FsyncError {
+            percent: fields.percent()?.unwrap_or(100),
+        }),
         Kind::ClockJump => Effect::ClockJump {
             offset_ms: fields.offset()?,
         },
-        Kind::LinkCut => Effect::Link(fields.link(others)?),
+        Kind::ClockDrift => Effect::ClockDrift {
+            ppm: fields.drift()?,
+        },
+        Kind::LinkCut | Kind::LinkDelay | Kind::LinkLoss | Kind::LinkThin | Kind::LinkReset => {
+            Effect::Link(fields.link(kind, others)?)
+        }
         Kind::ApiThrottle => fields.api(kind, ApiAction::Throttle)?,
         Kind::ApiExpiredIterator => fields.api(kind, ApiAction::ExpiredIterator)?,
         Kind::ApiPartialPut => fields.api(kind, ApiAction::PartialPut)?,
@@ -86,11 +95,13 @@ pub fn read_fault(body: &[u8], others: &OtherNodes) -> Result<FaultRequest, Wron
         }
         Kind::ApiLatency => {
             let delay = fields.needed_ms("delay_ms", 1..=API_DELAY_MS_MAX)?;
-            fields.api(kind, ApiAction::Latency { delay })?
+            let jitter = fields.ms("jitter_ms", 1..=API_DELAY_MS_MAX)?;
+            let jitter = jitter.unwrap_or_default();
+            fields.api(kind, ApiAction::Latency { delay, jitter })?
         }
         Kind::ApiDropSubscription => {
-            let after = fields.number("after_ms", 0..=SESSION_MS_MAX)?;
-            let after = Duration::from_millis(after.unwrap_or(0));
+            let after = fields.ms("after_ms", 0..=SESSION_MS_MAX)?;
+            let after = after.unwrap_or_default();
             fields.api(kind, ApiAction::DropSubscription { after })?
         }
     };
@@ -170,6 +181,14 @@ impl<'a> Fields<'a> {
         })
     }
 
+    fn ms(
+        &mut self,
+        name: &str,
+        range: RangeInclusive<u64>,
+    ) -> Result<Option<Duration>, WrongField> {
+        Ok(self.number(name, range)?.map(Duration::from_millis))
+    }
+
     fn needed_ms(
         &mut self,
         name: &str,
@@ -180,9 +199,7 @@ impl<'a> Fields<'a> {
             range.start(),
             range.end()
         );
-        let ms = self.number(name, range)?;
-        ms.map(Duration::from_millis)
-            .ok_or_else(|| wrong(name, problem))
+        self.ms(name, range)?.ok_or_else(|| wrong(name, problem))
     }
 
     fn id(&mut self) -> Result<Option<FaultId>, WrongField> {
@@ -222,7 +239,49 @@ impl<'a> Fields<'a> {
         })
     }
 
-    fn link(&mut self, others: &OtherNodes) -> Result<LinkEffect, WrongField> {
+    fn drift(&mut self) -> Result<i32, WrongField> {
+        let ppm = self.take("drift_ppm").and_then(Value::as_i64);
+        let possible = |ppm: &i64| *ppm != 0 && ppm.unsigned_abs() <= DRIFT_PPM_MAX;
+        let ppm = ppm.filter(possible).and_then(|ppm| i32::try_from(ppm).ok());
+        ppm.ok_or_else(|| {
+            let problem = format!(
+                "has to be a whole number of parts per million, not 0, at most {DRIFT_PPM_MAX} either way"
+            );
+            wrong("drift_ppm", problem)
+        })
+    }
+
+    fn percent(&mut self) -> Result<Option<u8>, WrongField> {
+        let percent = self.number("percent", 1..=100)?;
+        Ok(percent.and_then(|percent| u8::try_from(percent).ok()))
+    }
+
+    /// One time for writes and syncs, or a time for each of writes, syncs and reads that is to be slow.
+    fn slow_disk(&mut self) -> Result<DiskEffect, WrongField> {
+        if let Some(delay) = self.ms("delay_ms", 1..=DISK_DELAY_MS_MAX)? {
+            return Ok(DiskEffect::Slow {
+                write: delay,
+                fsync: delay,
+                read: Duration::ZERO,
+            });
+        }
+        let mut some = |name| self.ms(name, 1..=DISK_DELAY_MS_MAX);
+        let (write, fsync, read) = (some("write_ms")?, some("fsync_ms")?, some("read_ms")?);
+        if write.or(fsync).or(read).is_none() {
+            let problem = format!(
+                "is missing: milliseconds, 1 to {DISK_DELAY_MS_MAX}; or some of write_ms, fsync_ms, read_ms"
+            );
+            return Err(wrong("delay_ms", problem));
+        }
+        Ok(DiskEffect::Slow {
+            write: write.unwrap_or_default(),
+            fsync: fsync.unwrap_or_default(),
+            read: read.unwrap_or_default(),
+        })
+    }
+
+    fn link(&mut self, kind: Kind, others: &OtherNodes) -> Result<LinkEffect, WrongField> {
+        let action = self.link_action(kind)?;
         let node = self.number("node", 0..=u64::MAX)?.map(NodeId);
         let found = node.and_then(|node| others.get_key_value(&node));
         let (node, address) = found.ok_or_else(|| {
@@ -233,7 +292,11 @@ impl<'a> Fields<'a> {
             );
             wrong("node", problem)
         })?;
-        let way = match self.text("way")? {
+        let way = match action {
+            LinkAction::Reset { .. } => None,
+            _ => self.text("way")?,
+        };
+        let way = match way {
             None => Some(Way::Both),
             Some(name) => Way::NAMES
                 .into_iter()
@@ -241,21 +304,53 @@ impl<'a> Fields<'a> {
                 .map(|(_, way)| way),
         };
         Ok(LinkEffect {
+            action,
             node: *node,
             address: address.clone(),
             way: way.ok_or_else(|| wrong("way", "has to be out, in or both"))?,
         })
     }
 
+    fn link_action(&mut self, kind: Kind) -> Result<LinkAction, WrongField> {
+        Ok(match kind {
+            Kind::LinkDelay => LinkAction::Delay {
+                delay: self.needed_ms("delay_ms", 1..=LINK_DELAY_MS_MAX)?,
+                jitter: self
+                    .ms("jitter_ms", 1..=LINK_DELAY_MS_MAX)?
+                    .unwrap_or_default(),
+            },
+            Kind::LinkLoss => {
+                let percent = self.number("percent", 1..=100)?;
+                let percent = percent.and_then(|percent| u8::try_from(percent).ok());
+                let percent = percent.ok_or_else(|| wrong("percent", "is missing: 1 to 100"))?;
+                LinkAction::Loss { percent }
+            }
+            Kind::LinkThin => {
+                let rate = self.number("bytes_per_second", 1..=LINK_RATE_MAX)?;
+                let rate = rate.and_then(NonZeroU64::new).ok_or_else(|| {
+                    let problem = format!("is missing: bytes a second, 1 to {LINK_RATE_MAX}");
+                    wrong("bytes_per_second", problem)
+                })?;
+                LinkAction::Thin {
+                    bytes_per_second: rate,
+                }
+            }
+            Kind::LinkReset => LinkAction::Reset {
+                every: self.ms("every_ms", RESET_EVERY_MS_MIN..=LEASE_MS_MAX)?,
+            },
+            _ => LinkAction::Cut,
+        })
+    }
+
     fn api(&mut self, kind: Kind, action: ApiAction) -> Result<Effect, WrongField> {
         let stream = self.text("stream")?.map(StreamName::new).transpose();
         let stream = stream.map_err(|error| wrong("stream", error.to_string()))?;
-        let percent = self.number("percent", 1..=100)?.unwrap_or(100);
+        let percent = self.percent()?.unwrap_or(100);
         Ok(Effect::Api(ApiEffect {
             action,
             stream,
             operation: self.operation(kind)?,
-            percent: u8::try_from(percent).unwrap_or(100),
+            percent,
         }))
     }
 

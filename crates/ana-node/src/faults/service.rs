@@ -112,9 +112,10 @@ impl<S: Addresses> DisturbedService<S> {
     ) -> Result<(), Fault> {
         let begun = time::now();
         for fault in faults {
-            if let ApiAction::Latency { delay } = fault.effect.action
+            if let ApiAction::Latency { delay, jitter } = fault.effect.action
                 && self.board.draw(fault.effect.percent)
             {
+                let delay = delay + self.board.up_to(jitter);
                 self.board.hold_up(fault.serial, delay).await;
             }
         }

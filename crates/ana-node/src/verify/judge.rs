@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use ana_check::Sequence;
+
 use super::ledger::Ledger;
 use super::payload::Payload;
-use super::sequence::Sequence;
+
 use crate::aggregation;
 use crate::client::kinesis::Record;
 

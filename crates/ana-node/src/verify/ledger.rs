@@ -2,7 +2,7 @@
 //!
 //! A slot per counter, in memory: 32 bytes and a little, so ten million records need 400 MB.
 
-use super::sequence::Sequence;
+use ana_check::Sequence;
 
 /// What is known of one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

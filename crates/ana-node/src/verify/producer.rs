@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ana_check::Sequence;
 use ana_env::time;
 use tokio::sync::watch;
 
 use super::ledger::Ledger;
 use super::payload::Payload;
-use super::sequence::Sequence;
+
 use crate::client::error::ClientError;
 use crate::client::kinesis::{PutEntry, PutResult};
 use crate::client::{Client, Retry};

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use ana_env::time::{self, Instant};
 use ana_proto::node::v1::frame::Body;
+use ana_types::planted::{self, Bug, Kept};
 use futures::{Stream, StreamExt, stream};
 use openraft::RPCTypes;
 use openraft::errors::RPCError;
@@ -24,7 +25,7 @@ use crate::peer::limits::{
     APPEND_ANSWER_MAX, APPEND_BYTES_IN_FLIGHT_MAX, APPENDS_IN_FLIGHT_MAX, BULK_SEND_MAX,
 };
 use crate::peer::link::{Lane, LinkError, OpenLink, PendingAnswer};
-use crate::types::TC;
+use crate::types::{LogId, TC};
 
 type Item = Result<StreamAppendResult<TC>, RPCError<TC>>;
 
@@ -44,6 +45,7 @@ struct InFlight {
     answer: PendingAnswer,
     bytes: usize,
     deadline: Instant,
+    last: Kept<Option<LogId>>,
 }
 
 enum Step {
@@ -162,10 +164,19 @@ where
             .await?;
         self.bytes_in_flight += bytes;
         let deadline = time::now() + APPEND_ANSWER_MAX;
+        let mut last = Kept::default();
+        last.keep(|| {
+            request
+                .entries
+                .last()
+                .map(|it| it.log_id)
+                .or(request.prev_log_id)
+        });
         self.in_flight.push_back(InFlight {
             answer,
             bytes,
             deadline,
+            last,
         });
         Ok(Ok(()))
     }
@@ -173,6 +184,11 @@ where
     fn settle(&mut self, answer: Result<Body, LinkError>) -> Item {
         if let Some(oldest) = self.in_flight.pop_front() {
             self.bytes_in_flight -= oldest.bytes;
+            if let (Some(last), Err(_)) = (oldest.last.get(), &answer)
+                && planted::is(Bug::MinorityAck)
+            {
+                return Ok(Ok(last));
+            }
         }
         match answer {
             Ok(Body::AppendReply(reply)) => {

@@ -284,6 +284,7 @@ pub(super) struct FakeGroups {
     pub(super) silent: AtomicBool,
     /// Nodes that were removed from the cluster.
     pub(super) removed: Mutex<Vec<NodeId>>,
+    pub(super) lost: Mutex<Vec<NodeId>>,
 }
 
 impl GroupLookup for FakeGroups {
@@ -304,6 +305,10 @@ impl GroupLookup for FakeGroups {
 
     fn votes_allowed(&self, _group: GroupId) -> bool {
         !self.silent.load(Ordering::SeqCst)
+    }
+
+    fn peer_lost(&self, node: NodeId) {
+        self.lost.lock().expect("no panic").push(node);
     }
 }
 

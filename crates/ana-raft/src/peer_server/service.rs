@@ -76,7 +76,11 @@ impl PeerService {
         let from = self.admit(request.metadata())?;
         let (replies, mut written) = mpsc::channel(REPLIES_QUEUE_MAX);
         let session = Session::new(lane, from, Arc::clone(&self.groups), replies);
-        let run = session.run(request.into_inner());
+        let groups = Arc::clone(&self.groups);
+        let run = async move {
+            session.run(request.into_inner()).await;
+            groups.peer_lost(from);
+        };
         let spawned = self.tasks.upgrade().and_then(|tasks| tasks.spawn(run));
         if spawned.is_none() {
             return Err(Status::unavailable("the node is stopping"));

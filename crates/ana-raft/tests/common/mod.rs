@@ -25,6 +25,7 @@ use ana_env::{Env, runtime, time};
 use ana_log::LogConfig;
 use ana_raft::group::DiskUse;
 use ana_raft::open::Parts;
+use ana_raft::succession::Losses;
 use ana_raft::{
     CheckpointStore, Command, Departure, Group, MachineKind, MemoryCheckpoints, ProposeError,
     RaftNodeConfig, Reply, SubBatch, TrimTo,
@@ -123,6 +124,7 @@ impl Node {
             config: Arc::new(config),
             checkpoints: Arc::new(checkpoints.clone()),
             disk_use: DiskUse::default(),
+            losses: Losses::default(),
         };
         Self {
             parts,

@@ -8,6 +8,7 @@ use super::{
     ChildSpec, ClosedAt, ShardCommand, ShardOutcome, ShardRefusal, ShardSet, ShardSpec, ShardState,
 };
 use crate::meta::GROUP_OPEN_SHARDS_MAX;
+use ana_types::planted::{self, Bug};
 use ana_types::{HashRange, Position, SequenceNumber, ShardIndex};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -78,7 +79,9 @@ fn close_and_open(
         })
         .collect();
     let new = check_open(set, &specs, &shards.iter().copied().collect())?;
-    close_planned(set, &closings);
+    if !planted::is(Bug::ChildrenBeforeFence) {
+        close_planned(set, &closings);
+    }
     open_new(set, index, new);
     Ok(ShardOutcome::Closed(closings))
 }

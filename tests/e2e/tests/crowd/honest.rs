@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use ana_e2e::cluster::{now, pause};
 use ana_e2e::ledger::{Entries, Ledger, Value};
-use ana_e2e::verdict::Read;
+use ana_e2e::verdict::{Read, arrived_ms};
 use anyhow::{Context, Result, bail, ensure};
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::types::{
@@ -121,6 +121,7 @@ fn reads(shard: &str, event: SubscribeToShardEvent) -> impl Iterator<Item = Read
     event.records.into_iter().map(move |record| Read {
         shard: shard.to_owned(),
         value: Value::decode(record.data.as_ref()),
+        arrived_ms: arrived_ms(record.approximate_arrival_timestamp.as_ref()),
         sequence: record.sequence_number,
     })
 }

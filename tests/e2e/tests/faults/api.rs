@@ -21,9 +21,8 @@ use aws_sdk_kinesis::types::{
     ConsumerStatus, PutRecordsRequestEntry, ShardIteratorType, StartingPosition,
 };
 
-use super::{Entry, SHARDS, STREAM, add, all_over, faults, post, put, value};
+use super::{Entry, OTHER, SHARDS, STREAM, add, all_over, faults, post, put, value};
 
-const OTHER: &str = "other";
 const THROTTLE: &str = "ProvisionedThroughputExceededException";
 
 async fn iterator(client: &Client, stream: &str) -> Result<String> {

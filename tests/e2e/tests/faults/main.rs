@@ -2,6 +2,8 @@
 //! nothing else, loses nothing that was acknowledged, and ends by itself; a node that is not disposable takes none.
 
 mod api;
+mod clocks;
+mod links;
 mod machines;
 mod refused;
 
@@ -19,6 +21,7 @@ use aws_sdk_kinesis::primitives::Blob;
 use serde::Deserialize;
 
 pub(crate) const STREAM: &str = "orders";
+pub(crate) const OTHER: &str = "other";
 pub(crate) const SHARDS: i32 = 3;
 
 /// `ana fault ls -o json`, as far as it is read here.

@@ -8,6 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::{Value as Json, json};
 
 use super::{Phase, STREAM, Shared};
+use crate::counters::saw;
 use crate::http::{Answer, aws};
 use crate::oracle::{Promise, Value};
 use crate::world::now_ms;
@@ -74,10 +75,15 @@ async fn put(shared: &Shared, dice: &mut ChaCha8Rng, number: u64, counter: u64) 
                     _ => drop(oracle.unknown.insert(value)),
                 }
             }
-            answer["FailedRecordCount"] == 0
+            let whole = answer["FailedRecordCount"] == 0;
+            if !whole {
+                saw("a put was answered in part");
+            }
+            whole
         }
         // A request-level refusal may hide parts that were stored: only a put that never reached a leader is sure.
         Answer::Refused(..) | Answer::Unknown(_) => {
+            saw("a put has no known fate");
             oracle.unknown.extend(values);
             false
         }

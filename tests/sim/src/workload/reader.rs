@@ -8,6 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::{Value as Json, json};
 
 use super::{Phase, STREAM, Shared, listing};
+use crate::counters::saw;
 use crate::http::{Answer, aws};
 use crate::oracle::{Seen, Value};
 
@@ -27,6 +28,9 @@ pub async fn read(shared: Shared) -> turmoil::Result {
     while shared.phase() < Phase::Healing {
         if let Some(shards) = listing(&shared, &mut dice).await {
             for shard in &shards {
+                if !chains.contains_key(&shard.id) && !shard.parents.is_empty() {
+                    saw("a reshard ended while faults went on");
+                }
                 chains.entry(shard.id.clone()).or_default();
             }
             shared.oracle().listings.push(shards);
@@ -70,6 +74,9 @@ async fn advance(shared: &Shared, dice: &mut ChaCha8Rng, shard: &str, chain: &mu
             chain.seen.extend(records(shard, &answer));
             chain.iterator = answer["NextShardIterator"].as_str().map(str::to_owned);
             chain.ended = chain.iterator.is_none();
+            if chain.ended {
+                saw("an iterator came to the end of a split or merged shard");
+            }
         }
         Answer::Refused(_, kind, _) if kind == "ExpiredIteratorException" => chain.iterator = None,
         Answer::Refused(..) | Answer::Unknown(_) => {}

@@ -398,3 +398,44 @@ fn faults_are_switched() {
         disk.flip_bit(Path::new("/f"), 3).expect_err("no such byte");
     });
 }
+
+#[test]
+fn what_the_medium_loses_comes_back_by_no_crash() {
+    for seed in SEEDS {
+        run(async {
+            let disk = disk(seed);
+            disk.create_dir_all(Path::new("/d")).await.expect("made");
+            let durable = durable_file(&disk, "/d/durable", b"1").await;
+            disk.sync_dir(Path::new("/d")).await.expect("synced");
+            let pending = create(&disk, "/d/pending").await;
+            disk.rename(Path::new("/d/durable"), Path::new("/d/renamed"))
+                .await
+                .expect("renamed");
+            for path in ["/d/renamed", "/d/pending"] {
+                disk.lose(Path::new(path)).expect("was there");
+            }
+            assert_eq!(disk.list(Path::new("/d")).await.expect("listed"), []);
+            assert_eq!(durable.read_at(0, 1).await.expect("open"), "1");
+            drop((durable, pending));
+            disk.crash();
+            assert_eq!(disk.list(Path::new("/d")).await.expect("listed"), []);
+        });
+    }
+}
+
+#[test]
+fn a_slow_disk_takes_its_time_for_every_sync() {
+    run(async {
+        let disk = disk(1);
+        let file = create(&disk, "/slow").await;
+        let slow = Duration::from_millis(300);
+        disk.set_sync_delay(slow);
+        let began = time::now();
+        file.sync().await.expect("synced");
+        assert!(began.elapsed() >= slow);
+        disk.set_sync_delay(Duration::ZERO);
+        let began = time::now();
+        file.sync().await.expect("synced");
+        assert!(began.elapsed() < slow);
+    });
+}

@@ -294,6 +294,22 @@ impl Tree {
 
     // ---- forgetting ----
 
+    /// Takes the entry of `path` out of every picture.
+    pub(super) fn lose(&mut self, path: &Path) -> io::Result<()> {
+        let id = self.find(path)?;
+        let (dir, _) = self.place_of(path)?;
+        let dir = self.dir_mut(dir);
+        dir.now.retain(|_, each| *each != id);
+        dir.durable.retain(|_, each| *each != id);
+        // Both operations that could bring it back name it.
+        dir.pending.retain(|(_, op)| match op {
+            DirOp::Link { id: each, .. } | DirOp::Rename { id: each, .. } => *each != id,
+            DirOp::Unlink { .. } => true,
+        });
+        self.drop_unreachable();
+        Ok(())
+    }
+
     pub(super) fn sync_dir(&mut self, id: Ino, covered: u64) {
         // The directory may have been removed while the sync was under way.
         if self.nodes.contains_key(&id) {

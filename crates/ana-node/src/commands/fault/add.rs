@@ -2,6 +2,7 @@
 //!
 //! Must stay true: every body is checked before the first is sent, so that a typing error changes nothing anywhere.
 
+use ana_drill::quantity::{Drift, Percent, QuantityError, Rate};
 use bytes::Bytes;
 use futures::future::join_all;
 use http::Method;
@@ -39,7 +40,12 @@ Examples:
   ana fault add disk.slow --delay 200ms --on 'leader of orders/0'
   ana fault add disk.fsync_error --node 2
   ana fault add clock.jump --offset -10m --zone b
-  ana fault add link.cut --from 1 --to 2 --both --for 5s")]
+  ana fault add clock.drift --drift +10% --node 1
+  ana fault add link.cut --from 1 --to 2 --both --for 5s
+  ana fault add link.delay --delay 50ms --jitter 20ms --on 'link 1 <-> 2'
+  ana fault add link.loss --percent 5 --from 1 --to 2
+  ana fault add link.thin --rate 64KiB/s --on 'link 1 -> 2'
+  ana fault add link.reset --every 2s --on 'link 1 <-> 2'")]
 pub(in crate::commands) struct Add {
     /// What goes wrong.
     #[arg(value_enum, value_name = "KIND")]
@@ -50,34 +56,56 @@ pub(in crate::commands) struct Add {
     /// How long: 200ms, 30s, 5m, 2h. The node ends it by itself.
     #[arg(long = "for", value_name = "TIME", default_value = "30s", value_parser = duration)]
     lease_ms: u64,
-    /// How many requests of a hundred (api.partial_put: entries, api.drop_subscription: sessions); all.
+    /// How many requests of a hundred (api.partial_put: entries, api.drop_subscription: sessions); all. Link.loss:
+    /// how many pieces of what is sent; it has to be said.
     #[arg(long, value_name = "PERCENT")]
     percent: Option<u64>,
     /// The error's name, as InternalFailure (api.error).
     #[arg(long, value_name = "NAME")]
     error: Option<String>,
-    /// How long requests (api.latency), or writes and syncs (disk.slow), are held up.
+    /// How long requests (api.latency), writes and syncs (disk.slow), or bytes (link.delay) are held up.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     delay: Option<u64>,
+    /// How much longer each sync takes (disk.slow, in place of --delay); not at all.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    fsync: Option<u64>,
+    /// How much longer each write takes (disk.slow, in place of --delay); not at all.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    write: Option<u64>,
+    /// How much longer each read takes (disk.slow, in place of --delay); not at all.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    read: Option<u64>,
+    /// How much longer at random (api.latency, link.delay); not at all.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    jitter: Option<u64>,
+    /// How much passes, as 64KiB/s (link.thin).
+    #[arg(long, value_name = "RATE")]
+    rate: Option<Rate>,
+    /// How far apart connections break on average (link.reset); they break once.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    every: Option<u64>,
     /// How old sessions grow (api.drop_subscription); they are dropped at once.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     after: Option<u64>,
     /// How far the time of day jumps, back with a minus (clock.jump).
     #[arg(long, value_name = "TIME", value_parser = offset, allow_hyphen_values = true)]
     offset: Option<i64>,
+    /// How fast the time of day runs wrong, slow with a minus: +500ppm, -10% (clock.drift).
+    #[arg(long, value_name = "RATE", value_parser = drift, allow_hyphen_values = true)]
+    drift: Option<i64>,
     /// At this node.
     #[arg(long, value_name = "ID", conflicts_with = "zone")]
     node: Option<u64>,
     /// At the nodes of this zone.
     #[arg(long, value_name = "ZONE")]
     zone: Option<String>,
-    /// The node whose bytes do not arrive (link.cut).
+    /// The node whose bytes are meant (link.*).
     #[arg(long, value_name = "ID", requires = "to", conflicts_with_all = ["on", "node", "zone"])]
     from: Option<u64>,
-    /// The node where they do not arrive (link.cut).
+    /// The node that they are for (link.*).
     #[arg(long, value_name = "ID", requires = "from")]
     to: Option<u64>,
-    /// Both ways (link.cut).
+    /// Both ways (link.*).
     #[arg(long, requires = "from")]
     both: bool,
     /// The fault's name, to renew or stop it by; one is made up without it.
@@ -97,6 +125,28 @@ fn offset(text: &str) -> Result<i64, String> {
     };
     let ms = i64::try_from(duration(size)?).map_err(|error| error.to_string())?;
     Ok(sign * ms)
+}
+
+fn drift(text: &str) -> Result<i64, String> {
+    let said = match text.strip_suffix('%') {
+        // A percent is 10,000 parts per million, and a percentage is kept in thousandths of a percent.
+        Some(_) => {
+            let (sign, size) = text
+                .strip_prefix('-')
+                .map_or(("+", text), |size| ("-", size));
+            let size = size.strip_prefix('+').unwrap_or(size);
+            let size: Percent = size
+                .parse()
+                .map_err(|error: QuantityError| error.to_string())?;
+            format!("{sign}{}ppm", size.thousandths() * 10)
+        }
+        None => text.to_owned(),
+    };
+    let drift: Drift = said
+        .parse()
+        .map_err(|error: QuantityError| error.to_string())?;
+    let ppm = i64::from(drift.ppm);
+    Ok(if drift.slow { -ppm } else { ppm })
 }
 
 /// What a node answers when it has switched a fault on.
@@ -168,6 +218,13 @@ impl Add {
             percent: self.percent,
             error: self.error.clone(),
             delay_ms: self.delay,
+            jitter_ms: self.jitter,
+            fsync_ms: self.fsync,
+            write_ms: self.write,
+            read_ms: self.read,
+            drift_ppm: self.drift,
+            bytes_per_second: self.rate.map(|rate| rate.0),
+            every_ms: self.every,
             after_ms: self.after,
             offset_ms: self.offset,
             ..FaultDocument::default()
@@ -259,9 +316,11 @@ fn link<'a>(
     let end = |this, other, way: &str| {
         let node = target::node(status, this)?;
         let way = if both { "both" } else { way };
+        // Connections have no way.
+        let breaks = fault.kind == Kind::LinkReset.name();
         let fault = FaultDocument {
             node: Some(other),
-            way: Some(way.to_owned()),
+            way: (!breaks).then(|| way.to_owned()),
             ..fault.clone()
         };
         Ok((node, fault))
@@ -288,6 +347,13 @@ fn explain(wrong: &WrongField) -> CliError {
         "percent" => "--percent",
         "error" => "--error",
         "delay_ms" => "--delay",
+        "jitter_ms" => "--jitter",
+        "fsync_ms" => "--fsync",
+        "write_ms" => "--write",
+        "read_ms" => "--read",
+        "drift_ppm" => "--drift",
+        "bytes_per_second" => "--rate",
+        "every_ms" => "--every",
         "after_ms" => "--after",
         "offset_ms" => "--offset",
         "stream" | "operation" => "--on",

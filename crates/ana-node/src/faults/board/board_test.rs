@@ -1,10 +1,11 @@
 //! Leases end by themselves, faults add up, and the end of one leaves the others alone. Time is virtual.
 
+use ana_env::faults::FaultNet;
 use ana_env::memory::SeededRng;
 use ana_env::runtime::{self, Tasks};
 use ana_types::NodeId;
 
-use super::super::effect::{ApiAction, LinkEffect};
+use super::super::effect::ApiAction;
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -20,8 +21,11 @@ fn id(text: &str) -> FaultId {
 }
 
 fn slow(ms: u64) -> Effect {
+    let delay = Duration::from_millis(ms);
     Effect::Disk(DiskEffect::Slow {
-        delay: Duration::from_millis(ms),
+        write: delay,
+        fsync: delay,
+        read: Duration::ZERO,
     })
 }
 
@@ -53,7 +57,7 @@ async fn a_lease_ends_by_itself() {
     kept(&board, async {
         board.put(id("a"), slow(200), SECOND * 10).expect("room");
         time::sleep(SECOND * 9).await;
-        assert_eq!(plan.disk().delay, Duration::from_millis(200));
+        assert_eq!(plan.disk().sync_delay, Duration::from_millis(200));
         // Nobody asks the board: the keeper alone heals the disk.
         time::sleep(SECOND + Duration::from_millis(10)).await;
         assert_eq!(plan.disk(), DiskFaults::default());
@@ -74,7 +78,7 @@ async fn a_fault_is_renewed_by_asking_again() {
         assert_eq!(board.list(), [again]);
         let other = board.put(id("a"), slow(300), SECOND).expect("room");
         assert_ne!(other.serial, first.serial, "another fault under its name");
-        assert_eq!(plan.disk().delay, Duration::from_millis(300));
+        assert_eq!(plan.disk().sync_delay, Duration::from_millis(300));
         time::sleep(SECOND * 2).await;
         assert_eq!(plan.disk(), DiskFaults::default());
     })
@@ -96,10 +100,10 @@ async fn the_end_of_one_fault_is_not_the_end_of_another() {
             board.put(id(name), jump, SECOND * 9).expect("room");
         }
         time::sleep(SECOND * 2).await;
-        assert_eq!(plan.disk().delay, Duration::from_millis(300));
+        assert_eq!(plan.disk().sync_delay, Duration::from_millis(300));
         assert_eq!(plan.clock_offset_ms(), 3000);
         assert!(board.stop(&id("slower")) && !board.stop(&id("slower")));
-        assert!(plan.disk().full && plan.disk().delay.is_zero());
+        assert!(plan.disk().full && plan.disk().sync_delay.is_zero());
         assert!(board.stop(&id("ahead")));
         assert_eq!(plan.clock_offset_ms(), -2000);
         assert_eq!(board.stop_all(), [id("behind"), id("full")]);
@@ -110,10 +114,34 @@ async fn the_end_of_one_fault_is_not_the_end_of_another() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_clock_drifts_from_when_it_was_asked_to_and_a_renewal_is_no_new_beginning() {
+    let (board, plan) = board();
+    let drift = |ppm| Effect::ClockDrift { ppm };
+    board
+        .put(id("fast"), drift(100_000), SECOND * 20)
+        .expect("room");
+    time::sleep(SECOND * 10).await;
+    assert_eq!(plan.clock_offset_ms(), 1000);
+    board
+        .put(id("fast"), drift(100_000), SECOND * 20)
+        .expect("room");
+    board
+        .put(id("slow"), drift(-50_000), SECOND * 20)
+        .expect("room");
+    time::sleep(SECOND * 10).await;
+    assert_eq!(plan.clock_offset_ms(), 2000 - 500);
+    board.stop(&id("fast"));
+    assert_eq!(plan.clock_offset_ms(), -500);
+    board.stop_all();
+    assert_eq!(plan.clock_offset_ms(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn links_are_held_the_way_they_were_asked_for() {
     let (board, plan) = board();
     let cut = |node: u64, way| {
         Effect::Link(LinkEffect {
+            action: LinkAction::Cut,
             node: NodeId(node),
             address: format!("h:{node}"),
             way,
@@ -123,14 +151,89 @@ async fn links_are_held_the_way_they_were_asked_for() {
     board.put(id("y"), cut(2, Way::Both), SECOND).expect("room");
     board.put(id("z"), cut(3, Way::In), SECOND).expect("room");
     let held = format!("{plan:?}");
-    for expected in ["(\"h:2\", Out)", "(\"h:2\", In)", "(\"h:3\", In)"] {
+    for expected in ["(\"h:2\", Out, ", "(\"h:2\", In, ", "(\"h:3\", In, "] {
         assert!(held.contains(expected), "{held}");
     }
-    assert!(!held.contains("(\"h:3\", Out)"), "{held}");
+    assert!(!held.contains("(\"h:3\", Out, "), "{held}");
     board.stop(&id("y"));
     let held = format!("{plan:?}");
-    assert!(held.contains("(\"h:2\", Out)"), "x still holds it: {held}");
-    assert!(!held.contains("(\"h:2\", In)"), "{held}");
+    assert!(held.contains("(\"h:2\", Out, "), "x still holds it: {held}");
+    assert!(!held.contains("(\"h:2\", In, "), "{held}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_worst_of_several_faults_of_a_link_counts() {
+    let (board, plan) = board();
+    let put = |name: &str, way, action| {
+        let link = LinkEffect {
+            action,
+            node: NodeId(2),
+            address: "h:2".to_owned(),
+            way,
+        };
+        board
+            .put(id(name), Effect::Link(link), SECOND)
+            .expect("room");
+    };
+    let delay = |delay: u32, jitter: u32| LinkAction::Delay {
+        delay: SECOND * delay,
+        jitter: SECOND * jitter,
+    };
+    let thin = |rate| LinkAction::Thin {
+        bytes_per_second: std::num::NonZeroU64::new(rate).expect("not 0"),
+    };
+    put("a", Way::Both, delay(2, 0));
+    put("b", Way::Out, delay(1, 3));
+    put("c", Way::Out, LinkAction::Loss { percent: 5 });
+    put("d", Way::In, thin(100));
+    put("e", Way::In, thin(50));
+    let now = format!("{plan:?}");
+    let out = "Out, LinkFaults { held: false, delay: 2s, jitter: 3s, loss_percent: 5, bytes_per_second: None }";
+    let into = "In, LinkFaults { held: false, delay: 2s, jitter: 0ns, loss_percent: 0, bytes_per_second: Some(50) }";
+    assert!(now.contains(out) && now.contains(into), "{now}");
+    board.stop_all();
+    assert!(format!("{plan:?}").contains("links: []"));
+}
+
+/// A reset without a period is done when it is asked for, and is nothing that is on; with one it goes on, also for
+/// connections that are made later, and ends with its lease.
+#[tokio::test]
+async fn connections_are_reset_once_or_again_and_again() {
+    use ana_env::Net as _;
+    use tokio::io::AsyncReadExt as _;
+    let (board, plan) = board();
+    let real = Arc::new(ana_env::real::RealNet);
+    let net = FaultNet::new(real, plan, Arc::new(SeededRng::new(1)));
+    // Whoever connects here is never written to: only a reset ends a read.
+    let listener = net.listen("127.0.0.1:0").await.expect("listens");
+    let address = listener.local_addr();
+    let reset = |every| {
+        Effect::Link(LinkEffect {
+            action: LinkAction::Reset { every },
+            node: NodeId(2),
+            address: address.clone(),
+            way: Way::Both,
+        })
+    };
+    kept(&board, async {
+        let mut near = net.connect(&address).await.expect("connected");
+        board.put(id("once"), reset(None), SECOND).expect("room");
+        assert!(near.read_u8().await.is_err(), "not reset");
+        assert!(board.list().is_empty());
+        let every = Some(Duration::from_millis(20));
+        board.put(id("often"), reset(every), SECOND).expect("room");
+        let mut broken = 0;
+        while !board.list().is_empty() {
+            let mut near = net.connect(&address).await.expect("connected");
+            let read = time::timeout(SECOND, near.read_u8()).await;
+            broken += u32::from(matches!(read, Ok(Err(_))));
+        }
+        assert!(broken >= 5, "{broken}");
+        let mut near = net.connect(&address).await.expect("connected");
+        let read = time::timeout(SECOND / 10, near.read_u8()).await;
+        assert!(read.is_err(), "its lease is over: {read:?}");
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]

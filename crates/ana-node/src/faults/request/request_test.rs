@@ -12,7 +12,7 @@ fn read(body: &str) -> Result<FaultRequest, String> {
 }
 
 /// One body of each kind with every parameter it has.
-const GOOD: [&str; 12] = [
+const GOOD: [&str; 22] = [
     r#"{"id":"a","kind":"api.throttle","lease_ms":1,"stream":"orders","operation":"PutRecord","percent":50}"#,
     r#"{"id":"a","kind":"api.error","lease_ms":1,"operation":"ListStreams","percent":1,"error":"InternalFailure"}"#,
     r#"{"id":"a","kind":"api.latency","lease_ms":1,"stream":"orders","percent":100,"delay_ms":60000}"#,
@@ -20,11 +20,21 @@ const GOOD: [&str; 12] = [
     r#"{"id":"a","kind":"api.partial_put","lease_ms":1,"percent":30}"#,
     r#"{"id":"a","kind":"api.drop_subscription","lease_ms":1,"percent":30,"after_ms":2000}"#,
     r#"{"id":"a","kind":"disk.slow","lease_ms":1,"delay_ms":200}"#,
+    r#"{"id":"a","kind":"api.latency","lease_ms":1,"percent":100,"delay_ms":60000,"jitter_ms":50}"#,
+    r#"{"id":"a","kind":"disk.slow","lease_ms":1,"fsync_ms":200,"read_ms":10000}"#,
+    r#"{"id":"a","kind":"disk.fsync_error","lease_ms":1,"percent":10}"#,
+    r#"{"id":"a","kind":"clock.drift","lease_ms":1,"drift_ppm":-500000}"#,
     r#"{"id":"a","kind":"disk.full","lease_ms":1}"#,
     r#"{"id":"a","kind":"disk.fsync_error","lease_ms":43200000}"#,
     r#"{"id":"a","kind":"clock.jump","lease_ms":1,"offset_ms":-600000}"#,
     r#"{"id":"a","kind":"link.cut","lease_ms":1,"node":2,"way":"out"}"#,
     r#"{"id":"a","kind":"link.cut","lease_ms":1,"node":3,"way":"both"}"#,
+    r#"{"id":"a","kind":"link.delay","lease_ms":1,"node":3,"way":"in","delay_ms":50,"jitter_ms":20}"#,
+    r#"{"id":"a","kind":"link.delay","lease_ms":1,"node":3,"way":"both","delay_ms":50}"#,
+    r#"{"id":"a","kind":"link.loss","lease_ms":1,"node":3,"way":"out","percent":5}"#,
+    r#"{"id":"a","kind":"link.thin","lease_ms":1,"node":3,"way":"both","bytes_per_second":65536}"#,
+    r#"{"id":"a","kind":"link.reset","lease_ms":1,"node":2}"#,
+    r#"{"id":"a","kind":"link.reset","lease_ms":1,"node":2,"every_ms":500}"#,
 ];
 
 #[test]
@@ -62,6 +72,7 @@ fn what_is_left_out_has_a_default() {
     assert_eq!(
         link.expect("good").effect,
         Effect::Link(LinkEffect {
+            action: LinkAction::Cut,
             node: NodeId(2),
             address: "h:2".to_owned(),
             way: Way::Both,
@@ -159,6 +170,18 @@ const WRONG: &[(&str, &str)] = &[
         "offset_ms: has to be",
     ),
     (
+        r#"{"id":"a","kind":"disk.slow","lease_ms":1}"#,
+        "delay_ms: is missing: milliseconds, 1 to 10000; or some of",
+    ),
+    (
+        r#"{"id":"a","kind":"disk.slow","lease_ms":1,"delay_ms":1,"read_ms":1}"#,
+        "read_ms: is not a parameter",
+    ),
+    (
+        r#"{"id":"a","kind":"clock.drift","lease_ms":1,"drift_ppm":500001}"#,
+        "drift_ppm: has to be",
+    ),
+    (
         r#"{"id":"a","kind":"clock.jump","lease_ms":1}"#,
         "offset_ms: has to be",
     ),
@@ -173,6 +196,38 @@ const WRONG: &[(&str, &str)] = &[
     (
         r#"{"id":"a","kind":"link.cut","lease_ms":1,"node":2,"way":"up"}"#,
         "way: has to be out",
+    ),
+    (
+        r#"{"id":"a","kind":"link.delay","lease_ms":1,"node":2}"#,
+        "delay_ms: is missing",
+    ),
+    (
+        r#"{"id":"a","kind":"link.delay","lease_ms":1,"node":2,"delay_ms":1,"jitter_ms":10001}"#,
+        "jitter_ms: has to be",
+    ),
+    (
+        r#"{"id":"a","kind":"link.loss","lease_ms":1,"node":2}"#,
+        "percent: is missing",
+    ),
+    (
+        r#"{"id":"a","kind":"link.thin","lease_ms":1,"node":2,"bytes_per_second":0}"#,
+        "bytes_per_second: has to be",
+    ),
+    (
+        r#"{"id":"a","kind":"link.thin","lease_ms":1,"node":2}"#,
+        "bytes_per_second: is missing",
+    ),
+    (
+        r#"{"id":"a","kind":"link.reset","lease_ms":1,"node":2,"way":"out"}"#,
+        "way: is not a parameter of link.reset",
+    ),
+    (
+        r#"{"id":"a","kind":"link.reset","lease_ms":1,"node":2,"every_ms":99}"#,
+        "every_ms: has to be",
+    ),
+    (
+        r#"{"id":"a","kind":"link.cut","lease_ms":1,"node":2,"delay_ms":5}"#,
+        "delay_ms: is not a parameter of link.cut",
     ),
 ];
 

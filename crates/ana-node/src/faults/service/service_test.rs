@@ -229,7 +229,14 @@ async fn a_percentage_of_requests_is_throttled_in_the_words_of_the_shard() {
 #[tokio::test(start_paused = true)]
 async fn latency_comes_before_the_work_and_the_work_is_done() {
     let delay = Duration::from_secs(2);
-    let bench = Bench::with(ApiAction::Latency { delay }, None, 100);
+    let bench = Bench::with(
+        ApiAction::Latency {
+            delay,
+            jitter: Duration::ZERO,
+        },
+        None,
+        100,
+    );
     let begun = time::now();
     bench.call(get("orders")).await.expect("carried out");
     assert_eq!(begun.elapsed(), delay);

@@ -52,6 +52,78 @@ fn faults_of_the_api_go_to_every_node_that_runs() {
 }
 
 #[test]
+fn links_are_slow_lossy_thin_and_reset_at_both_ends() {
+    let cases = [
+        (
+            &["link.delay", "--delay", "50ms", "--jitter", "20ms"][..],
+            json!({ "kind": "link.delay", "delay_ms": 50, "jitter_ms": 20 }),
+        ),
+        (
+            &["link.loss", "--percent", "5"],
+            json!({ "kind": "link.loss", "percent": 5 }),
+        ),
+        (
+            &["link.thin", "--rate", "64KiB/s"],
+            json!({ "kind": "link.thin", "bytes_per_second": 65_536 }),
+        ),
+        (
+            &["link.reset", "--every", "2s"],
+            json!({ "kind": "link.reset", "every_ms": 2000 }),
+        ),
+        (&["link.reset"], json!({ "kind": "link.reset" })),
+    ];
+    for (words, expected) in cases {
+        let line = [words, &["--from", "1", "--to", "2", "--id", "x"]].concat();
+        let [(1, there), (2, back)] = &wanted(&line).expect("good")[..] else {
+            panic!("both ends: {line:?}");
+        };
+        let mut expected = expected;
+        let more = [("id", json!("x")), ("lease_ms", json!(30_000))];
+        let of = |node: u64, way: &str| {
+            let breaks = words[0] == "link.reset";
+            let way = (!breaks).then(|| ("way", json!(way)));
+            more.clone()
+                .into_iter()
+                .chain([("node", json!(node))])
+                .chain(way)
+        };
+        for (end, node, way) in [(there, 2, "out"), (back, 1, "in")] {
+            for (name, value) in of(node, way) {
+                expected[name] = value;
+            }
+            assert_eq!(*end, expected);
+        }
+    }
+    let nothing = wanted(&["link.loss", "--from", "1", "--to", "2"]);
+    assert!(
+        nothing
+            .expect_err("how much?")
+            .contains("--percent: is missing")
+    );
+    let nothing = wanted(&["link.thin", "--rate", "0B/s", "--from", "1", "--to", "2"]);
+    assert!(nothing.expect_err("nothing").contains("64KiB/s"));
+}
+
+#[test]
+fn clocks_run_wrong_by_parts_per_million_or_percent() {
+    for (text, ppm) in [
+        ("+500ppm", Some(500)),
+        ("-200ppm", Some(-200)),
+        ("10%", Some(100_000)),
+        ("-0.5%", Some(-5000)),
+        ("+50%", Some(500_000)),
+        ("51%", None),
+        ("0%", None),
+        ("10", None),
+        ("--1%", None),
+    ] {
+        let bodies = wanted(&["clock.drift", "--drift", text, "--node", "1", "--id", "x"]);
+        let told = bodies.ok().map(|bodies| bodies[0].1["drift_ppm"].clone());
+        assert_eq!(told, ppm.map(|ppm| json!(ppm)), "{text}");
+    }
+}
+
+#[test]
 fn a_name_and_a_time_are_made_up() {
     let body = json!({ "id": "disk.full-f00d", "kind": "disk.full", "lease_ms": 30_000 });
     assert_eq!(wanted(&["disk.full", "--zone", "b"]), Ok(vec![(2, body)]));
