@@ -14,7 +14,6 @@ use ana_types::{GroupId, NodeId};
 use crate::context::{Context, Deadline};
 use crate::error::{Decline, LeaderError};
 use crate::forward::{self, Attempt};
-use crate::membership;
 use crate::server::Work;
 
 /// Pause after the first round over all replicas; it doubles up to [`PAUSE_MAX`].
@@ -59,6 +58,11 @@ impl Leaders {
         if seen.get(&group) == Some(&node) {
             seen.remove(&group);
         }
+    }
+
+    /// Forgets where the leader of a group was seen.
+    pub(crate) fn forget_group(&self, group: GroupId) {
+        self.lock().remove(&group);
     }
 
     /// Drops what is known of groups that are gone, so that the cache stays as small as the metadata.
@@ -167,12 +171,11 @@ pub(crate) fn known(context: &Context, group: GroupId) -> [Option<NodeId>; 2] {
 
 /// Nodes with a vote in the group, the preferred leader first; none when the metadata here does not have the group.
 fn replicas(context: &Context, group: GroupId) -> Option<Vec<NodeId>> {
+    let coming = context.look(|meta| meta.moves().get(&group).and_then(|it| it.to));
+    // Who is about to vote may lead before the metadata counts it in.
+    let coming = coming.ok().flatten();
     if group == GroupId::METADATA {
-        return Some(
-            membership::founding_voters(&context.config.members)
-                .into_iter()
-                .collect(),
-        );
+        return Some(context.meta_voters().into_iter().chain(coming).collect());
     }
     context
         .look(|meta| {
@@ -184,6 +187,7 @@ fn replicas(context: &Context, group: GroupId) -> Option<Vec<NodeId>> {
                     .filter(|id| *id != state.preferred_leader);
                 std::iter::once(state.preferred_leader)
                     .chain(others)
+                    .chain(coming)
                     .collect()
             })
         })

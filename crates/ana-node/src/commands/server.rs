@@ -7,6 +7,7 @@ use std::time::Duration;
 use ana_env::runtime::Tasks;
 use ana_env::time;
 use ana_raft::{SledCheckpoints, rebuild};
+use ana_router::Expelled;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
 use super::{Context, explain_access};
@@ -43,6 +44,15 @@ pub(super) struct Server {
     /// Read and check the settings, then end.
     #[arg(long)]
     check: bool,
+}
+
+/// Why a node ends that nobody has asked to.
+#[derive(Debug)]
+enum Ending {
+    /// A log cannot be written.
+    Failed(String),
+    /// The cluster goes on without it.
+    Expelled(Expelled),
 }
 
 /// Where the kernel cannot tell, the parent is looked for this often.
@@ -104,13 +114,17 @@ impl Server {
                 None
             }
             _ = &mut parent_gone, if watch_parent => None,
-            why = node.until_failed() => Some(why),
+            why = node.until_failed() => Some(Ending::Failed(why)),
+            why = node.until_expelled() => Some(Ending::Expelled(why)),
         };
-        tracing::info!(failure, "ending");
+        tracing::info!(?failure, "ending");
         node.shutdown().await;
         match failure {
             None => Ok(Exit::Ok),
-            Some(why) => Err(CliError::new(
+            Some(Ending::Expelled(why)) => Err(CliError::new(Exit::Expelled, why.to_string())
+                .context(format!("directory {}", dir.display()))
+                .advice("its id is never used again: ana node replace, or ana node add, starts another one")),
+            Some(Ending::Failed(why)) => Err(CliError::new(
                 Exit::Failed,
                 format!("a log cannot be written: {why}"),
             )
