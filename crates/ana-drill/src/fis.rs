@@ -9,11 +9,13 @@ mod target;
 mod action;
 mod duration;
 mod schedule;
+pub mod api;
 
 pub(crate) use template::is_template;
 
 use crate::error::DrillError;
 use crate::file::Drill;
+use crate::quantity::Span;
 use std::fmt;
 
 /// A drill, and what of its source it does not hold.
@@ -43,6 +45,21 @@ pub enum NotCarried {
 /// Reads a template: what `create-experiment-template` takes, or what `get-experiment-template` answers.
 pub fn import(text: &str) -> Result<Import, DrillError> {
     template::import(text)
+}
+
+/// An action with its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Slot {
+    pub(crate) name: String,
+    pub(crate) at: Span,
+    pub(crate) lasts: Span,
+    /// Whether it is no step of the drill.
+    pub(crate) only_waits: bool,
+}
+
+/// The actions of a template in the order of its text, which is that of the drill's steps.
+pub(crate) fn outline(text: &str) -> Result<Vec<Slot>, DrillError> {
+    template::outline(text)
 }
 
 impl fmt::Display for NotCarried {

@@ -34,6 +34,11 @@ const PLAIN_SERIALIZATION: &str =
 const PLAIN_UNKNOWN_OPERATION: &str =
     r#"{"Output":{"__type":"com.amazon.coral.service#UnknownOperationException"},"Version":"1.0"}"#;
 
+/// How the paths of AWS FIS begin; Kinesis has none but `/`.
+const FIS_PATHS: [&str; 3] = ["/actions", "/experimentTemplates", "/experiments"];
+const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+const NO_FIS: &str = r#"{"message":"This node has no AWS FIS. Clusters of `ana up` have, at the address it prints, over plain http."}"#;
+
 /// What a request calls, and the format it is written in and answered in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Call {
@@ -54,6 +59,18 @@ pub(crate) fn is_framed_clearly(head: &Parts) -> bool {
 pub(crate) fn preflight(head: &Parts) -> Option<Reply> {
     let asks = head.method == Method::OPTIONS && head.headers.contains_key(ORIGIN);
     asks.then(|| answer_preflight(head))
+}
+
+/// The answer to a client of AWS FIS, in its form: drills are driven through the front door of `ana up` alone.
+pub(crate) fn no_fis(head: &Parts) -> Option<Reply> {
+    let path = head.uri.path();
+    let is_fis = FIS_PATHS.iter().any(|each| path.starts_with(each));
+    is_fis.then(|| {
+        let error_type = HeaderValue::from_static("ValidationException");
+        Reply::new(StatusCode::BAD_REQUEST, NO_FIS)
+            .of_type(PLAIN_JSON)
+            .with(ERROR_TYPE, error_type)
+    })
 }
 
 /// The answer to an admitted caller whose method is not POST.

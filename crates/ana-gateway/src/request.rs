@@ -74,7 +74,7 @@ async fn answer_kinesis(
         }
         Err(error) => return Reply::new(status_of(error), "").closing(),
     };
-    if let Some(reply) = dispatch::preflight(head) {
+    if let Some(reply) = dispatch::preflight(head).or_else(|| dispatch::no_fis(head)) {
         return reply;
     }
     let admitted = || {

@@ -45,6 +45,9 @@ pub enum AccessError {
     },
 }
 
+/// The name under which requests to Kinesis are signed.
+const KINESIS: &str = "kinesis";
+
 /// How callers of a node in `region` are judged.
 ///
 /// # Errors
@@ -54,12 +57,25 @@ pub async fn authentication(
     settings: &AuthSettings,
     region: &str,
 ) -> Result<Authentication, AccessError> {
+    authentication_of(disk, settings, region, KINESIS).await
+}
+
+/// The same for requests that are signed for another service.
+///
+/// # Errors
+/// When the credentials file cannot be used.
+pub async fn authentication_of(
+    disk: &dyn Disk,
+    settings: &AuthSettings,
+    region: &str,
+    service: &str,
+) -> Result<Authentication, AccessError> {
     match (settings.mode, &settings.credentials) {
         (AuthMode::Off, _) => Ok(Authentication::Off),
         (AuthMode::On, None) => Err(AccessError::NobodyKnown),
         (AuthMode::On, Some(path)) => {
             let credentials = read_credentials(disk, path).await?;
-            let verifier = Verifier::new(credentials, region);
+            let verifier = Verifier::for_service(credentials, region, service);
             Ok(Authentication::On(Arc::new(verifier)))
         }
     }

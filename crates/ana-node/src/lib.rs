@@ -3,7 +3,8 @@
 //! Read in this order: `config` (settings), `node` (how the layers are joined; simulations start
 //! nodes by it), `service` and `admin` (what a node answers), `metrics` (what it counts), `faults` (what a disposable one
 //! does wrong on purpose), then the command line: `commands` over `client`, `reading` and `verify`, `cluster`, which
-//! runs many nodes on one machine, and `drill`, which breaks a cluster by a plan and says what held.
+//! runs many nodes on one machine, `drill`, which breaks a cluster by a plan and says what held, and `fis`, by which
+//! clients of AWS FIS do that.
 //!
 //! Must stay true: `node`, `service`, `admin` and `faults` use no process globals, no real time and no
 //! threads; everything else is for real processes.
@@ -28,6 +29,7 @@ pub mod reading;
 pub mod verify;
 pub mod cluster;
 pub mod drill;
+pub mod fis;
 pub mod commands;
 
 pub use config::NodeConfig;

@@ -17,7 +17,7 @@
 //! Must stay true: "confirmed" is durable before the first vote or entry; it is never taken back.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ana_env::{Disk, Env, Open};
 use ana_types::NodeId;
@@ -98,7 +98,7 @@ pub(crate) async fn confirm(env: &Env, dir: &Path, identity: Identity) -> io::Re
     save(env.disk.as_ref(), dir, confirmed).await
 }
 
-async fn read(disk: &dyn Disk, path: &PathBuf) -> io::Result<Option<String>> {
+async fn read(disk: &dyn Disk, path: &Path) -> io::Result<Option<String>> {
     let file = match disk.open(path, Open::READ).await {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -136,6 +136,7 @@ mod tests {
     use ana_env::memory::{MemoryDisk, MemoryDiskOptions};
 
     use super::*;
+    use std::path::PathBuf;
 
     fn world() -> (Env, MemoryDisk) {
         let disk = MemoryDisk::new(1, MemoryDiskOptions::default());

@@ -8,6 +8,7 @@ pub mod calls;
 pub mod cluster;
 pub mod ledger;
 pub mod producers;
+pub mod readers;
 pub mod replicas;
 pub mod server;
 pub mod verdict;

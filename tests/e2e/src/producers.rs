@@ -12,7 +12,7 @@ use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_kinesis::types::PutRecordsRequestEntry;
 use tokio::task::JoinHandle;
 
-use crate::cluster::{client, now, pause};
+use crate::cluster::{Cluster, client, now, pause};
 use crate::ledger::{Acknowledged, Ledger, Value};
 
 /// How a producer loads the cluster.
@@ -68,6 +68,27 @@ impl Producers {
             })
             .collect();
         Producers { stop, tasks }
+    }
+
+    /// One at each node of a cluster, so that what comes to a node that is cut off or stands still stops nobody else.
+    ///
+    /// # Errors
+    /// When the cluster does not say which nodes it has.
+    pub fn at_each_node(
+        cluster: &Cluster,
+        stream: &str,
+        ledger: &Arc<Ledger>,
+    ) -> Result<Vec<Producers>> {
+        let nodes = cluster.status()?.nodes;
+        let each = nodes.iter().zip(["a", "b", "c"]).map(|(node, prefix)| {
+            let load = Load {
+                producers: 1,
+                prefix,
+                ..Load::usual(&format!("http://{}", node.api), stream)
+            };
+            Self::start(&load, ledger)
+        });
+        Ok(each.collect())
     }
 
     /// Ends them after their present put.

@@ -3,14 +3,16 @@
 
 use std::time::{Duration, Instant};
 
-use ana_check::history::{Put, Rules};
+use ana_check::history::{Batch, Chain, Listing, Put, Rules, ShardSeen, Start, Way};
 use ana_check::{Anomaly, At, History, Seen, Sequence, Verdict};
+use ana_types::{HashKey, HashRange};
 use anyhow::{Context, Result, ensure};
 use aws_sdk_kinesis::Client;
-use aws_sdk_kinesis::types::{Shard, ShardIteratorType};
+use aws_sdk_kinesis::types::{Record, Shard, ShardIteratorType};
 
 use crate::cluster::{now, pause};
 use crate::ledger::{Entries, Value};
+use crate::readers::Polled;
 
 /// One record as it was read back.
 #[derive(Debug, Clone)]
@@ -62,12 +64,8 @@ async fn read_shard(
         );
         let answer = client.get_records().shard_iterator(position).send().await?;
         let caught_up = answer.millis_behind_latest == Some(0) && answer.records.is_empty();
-        all.extend(answer.records.into_iter().map(|record| Read {
-            shard: shard.shard_id.clone(),
-            sequence: record.sequence_number,
-            value: Value::decode(record.data.as_ref()),
-            arrived_ms: arrived_ms(record.approximate_arrival_timestamp.as_ref()),
-        }));
+        let records = answer.records.iter();
+        all.extend(records.map(|record| read_of(&shard.shard_id, record)));
         iterator = answer.next_shard_iterator.filter(|_| !caught_up);
         if caught_up {
             break;
@@ -75,6 +73,17 @@ async fn read_shard(
         pause(1).await;
     }
     Ok(())
+}
+
+/// A record as a reader of a shard got it.
+#[must_use]
+pub fn read_of(shard: &str, record: &Record) -> Read {
+    Read {
+        shard: shard.to_owned(),
+        sequence: record.sequence_number.clone(),
+        value: Value::decode(record.data.as_ref()),
+        arrived_ms: arrived_ms(record.approximate_arrival_timestamp.as_ref()),
+    }
 }
 
 /// A record's arrival time; none is the beginning of time.
@@ -86,48 +95,142 @@ pub fn arrived_ms(time: Option<&aws_sdk_kinesis::primitives::DateTime>) -> i64 {
 /// Compares promises with facts: `reads` is everything that the stream holds, or that a consumer got of it.
 #[must_use]
 pub fn judge(ledger: &Entries, reads: &[Read]) -> Verdict {
-    ana_check::check(&history(ledger, reads))
+    Story::of(ledger).finally(reads).judge()
 }
 
-/// The history of a ledger and of what was read in the end.
-#[must_use]
-pub fn history(ledger: &Entries, reads: &[Read]) -> History {
-    let mut history = History::new(Rules {
-        // One task owns a key, and waits for each answer.
-        keys_in_order: true,
-        ..Rules::default()
-    });
-    let sent = ledger.acknowledged.values().map(|put| put.sent);
-    let began = sent.chain(ledger.unknown.values().copied()).min();
-    let at = |time: Instant| {
-        let since = began.map(|began| time.saturating_duration_since(began));
+/// What happened in a test, as the checker's history.
+#[derive(Debug)]
+pub struct Story {
+    history: History,
+    /// The first put: times are counted from here.
+    began: Option<Instant>,
+}
+
+impl Story {
+    /// Of what producers were promised.
+    #[must_use]
+    pub fn of(ledger: &Entries) -> Story {
+        let history = History::new(Rules {
+            // One task owns a key, and waits for each answer.
+            keys_in_order: true,
+            ..Rules::default()
+        });
+        let sent = ledger.acknowledged.values().map(|put| put.sent);
+        let began = sent.chain(ledger.unknown.values().copied()).min();
+        let mut story = Story { history, began };
+        for (value, put) in &ledger.acknowledged {
+            let shard = story.history.shard(&put.shard);
+            let sequence = Sequence::read(&put.sequence);
+            let (sent, answered) = (story.at(put.sent), story.at(put.answered));
+            let sent = new_put(&mut story.history, value, sent);
+            let put = sent.acknowledged(shard, sequence, answered.us);
+            story.history.put(put);
+        }
+        for (value, sent) in &ledger.unknown {
+            let sent = story.at(*sent);
+            let put = new_put(&mut story.history, value, sent);
+            story.history.put(put);
+        }
+        let shards = ledger.acknowledged.values().map(|put| &put.shard);
+        for shard in shards {
+            let shard = story.history.shard(shard);
+            story.history.final_read(shard).complete();
+        }
+        story
+    }
+
+    fn at(&self, time: Instant) -> At {
+        let since = self
+            .began
+            .map(|began| time.saturating_duration_since(began));
         let us = u64::try_from(since.unwrap_or_default().as_micros()).unwrap_or(u64::MAX);
         // From 1 on: 0 stands for a time that is not known. Nothing here expires, so no wall clock is needed.
         At::new(us.saturating_add(1), us / 1000)
-    };
-    for (value, put) in &ledger.acknowledged {
-        let shard = history.shard(&put.shard);
-        let sequence = Sequence::read(&put.sequence);
-        let sent = new_put(&mut history, value, at(put.sent));
-        history.put(sent.acknowledged(shard, sequence, at(put.answered).us));
     }
-    for (value, sent) in &ledger.unknown {
-        let put = new_put(&mut history, value, at(*sent));
-        history.put(put);
+
+    /// All that the stream holds in the end.
+    #[must_use]
+    pub fn finally(mut self, reads: &[Read]) -> Story {
+        for read in reads {
+            let shard = self.history.shard(&read.shard);
+            let seen = self.seen(read);
+            let all = self.history.final_read(shard);
+            all.complete();
+            all.extend([seen]);
+        }
+        self
     }
-    let shards = ledger.acknowledged.values().map(|put| &put.shard);
-    for shard in shards.chain(reads.iter().map(|read| &read.shard)) {
-        let shard = history.shard(shard);
-        history.final_read(shard).complete();
+
+    /// What a reader got meanwhile.
+    #[must_use]
+    pub fn polled(mut self, polled: &Polled) -> Story {
+        let shard = self.history.shard(&polled.shard);
+        let reader = self
+            .history
+            .client(&format!("{} at {}", polled.shard, polled.at));
+        let began = self.at(polled.began);
+        let mut chain = Chain::new(shard, reader, Start::TrimHorizon, Way::Polled, began);
+        for look in &polled.looks {
+            let batch = Batch {
+                asked: self.at(look.asked),
+                answered_us: self.at(look.answered).us,
+                behind_ms: look.behind_ms,
+                continuation: None,
+                is_end: look.is_end,
+            };
+            let seen: Vec<Seen> = look.records.iter().map(|read| self.seen(read)).collect();
+            chain.answered(batch, seen);
+        }
+        self.history.open_chain(chain);
+        self
     }
-    for read in reads {
-        let shard = history.shard(&read.shard);
-        let value = read.value.as_ref().map(|value| named(&mut history, value));
+
+    /// All shards, as ListShards answered, and when it was asked and had answered.
+    ///
+    /// # Errors
+    /// When a shard has no ranges.
+    pub fn listed(
+        &mut self,
+        (asked, answered): (Instant, Instant),
+        shards: &[Shard],
+    ) -> Result<()> {
+        let mut seen = Vec::new();
+        for shard in shards {
+            let parents = [&shard.parent_shard_id, &shard.adjacent_parent_shard_id];
+            let parents = parents.into_iter().flatten();
+            let range = shard.hash_key_range.as_ref().context("a range")?;
+            let sequences = shard.sequence_number_range.as_ref().context("numbers")?;
+            seen.push(ShardSeen {
+                shard: self.history.shard(&shard.shard_id),
+                parents: parents.map(|it| self.history.shard(it)).collect(),
+                range: HashRange {
+                    start: HashKey(range.starting_hash_key.parse()?),
+                    end: HashKey(range.ending_hash_key.parse()?),
+                },
+                is_open: sequences.ending_sequence_number.is_none(),
+            });
+        }
+        let (asked, answered) = (self.at(asked), self.at(answered));
+        self.history.listing(Listing {
+            asked,
+            answered_us: answered.us,
+            shards: seen,
+        });
+        Ok(())
+    }
+
+    /// The verdict.
+    #[must_use]
+    pub fn judge(&self) -> Verdict {
+        ana_check::check(&self.history)
+    }
+
+    fn seen(&mut self, read: &Read) -> Seen {
+        let value = read.value.as_ref();
+        let value = value.map(|value| named(&mut self.history, value));
         let arrival_ms = u64::try_from(read.arrived_ms).unwrap_or_default();
-        let seen = Seen::new(Sequence::read(&read.sequence), value, arrival_ms);
-        history.final_read(shard).extend([seen]);
+        Seen::new(Sequence::read(&read.sequence), value, arrival_ms)
     }
-    history
 }
 
 fn named(history: &mut History, value: &Value) -> ana_check::Value {

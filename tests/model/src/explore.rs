@@ -12,6 +12,31 @@ const THREADS: usize = 1;
 /// Steps to a good end, for those who are left alone: far more than any model needs.
 const ALONE_STEPS_MAX: usize = 128;
 
+/// An event, and what it makes of the world. Two are the same when their events are.
+#[derive(Clone)]
+pub struct Step<Event, World> {
+    pub(crate) event: Event,
+    pub(crate) next: World,
+}
+
+impl<Event, World> Step<Event, World> {
+    pub(crate) fn new(event: Event, next: World) -> Self {
+        Self { event, next }
+    }
+}
+
+impl<Event: Debug, World> Debug for Step<Event, World> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.event.fmt(f)
+    }
+}
+
+impl<Event: PartialEq, World> PartialEq for Step<Event, World> {
+    fn eq(&self, other: &Self) -> bool {
+        self.event == other.event
+    }
+}
+
 /// What a search came to.
 #[derive(Debug)]
 pub struct Explored {

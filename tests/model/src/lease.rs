@@ -13,7 +13,6 @@
 
 use stateright::{Model, Property};
 use std::array;
-use std::fmt;
 
 /// Nodes.
 const NODES: usize = 3;
@@ -106,23 +105,7 @@ pub enum Event {
 }
 
 /// An event, and what it makes of the world.
-#[derive(Clone)]
-pub struct Step {
-    event: Event,
-    next: World,
-}
-
-impl fmt::Debug for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.event.fmt(f)
-    }
-}
-
-impl PartialEq for Step {
-    fn eq(&self, other: &Self) -> bool {
-        self.event == other.event
-    }
-}
+pub type Step = crate::explore::Step<Event, World>;
 
 /// The property.
 pub const NEVER_STALE: &str = "who reads by its lease has applied every write";

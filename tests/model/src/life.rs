@@ -24,7 +24,6 @@ use ana_state::{Metadata, ShardSet};
 use ana_types::{GroupId, ShardIndex, StreamKey};
 use stateright::{Model, Property};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 /// How the life of groups is broken on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,23 +215,7 @@ pub enum Event {
 }
 
 /// An event, and what it makes of the world.
-#[derive(Clone)]
-pub struct Step {
-    event: Event,
-    next: World,
-}
-
-impl fmt::Debug for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.event.fmt(f)
-    }
-}
-
-impl PartialEq for Step {
-    fn eq(&self, other: &Self) -> bool {
-        self.event == other.event
-    }
-}
+pub type Step = crate::explore::Step<Event, World>;
 
 /// The model.
 #[derive(Debug)]

@@ -14,7 +14,6 @@ mod raft;
 
 use crate::explore::Ends;
 use stateright::{Model, Property};
-use std::fmt;
 
 /// Replicas of the group.
 pub const NODES: usize = 3;
@@ -190,23 +189,7 @@ pub enum Event {
 }
 
 /// An event, and what it makes of the world.
-#[derive(Clone)]
-pub struct Step {
-    pub(crate) event: Event,
-    pub(crate) next: World,
-}
-
-impl fmt::Debug for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.event.fmt(f)
-    }
-}
-
-impl PartialEq for Step {
-    fn eq(&self, other: &Self) -> bool {
-        self.event == other.event
-    }
-}
+pub type Step = crate::explore::Step<Event, World>;
 
 /// The properties.
 pub const ONE_ENTRY: &str = "no two entries are committed at one index";

@@ -28,7 +28,6 @@ use ana_state::{Metadata, ShardSet};
 use ana_types::{GroupId, HashKey, ShardIndex};
 use stateright::{Model, Property};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Where a reader reads.
@@ -131,29 +130,7 @@ pub enum Event {
 }
 
 /// An event, and what it makes of the world.
-#[derive(Clone)]
-pub struct Step {
-    pub(crate) event: Event,
-    pub(crate) next: World,
-}
-
-impl Step {
-    pub(crate) fn new(event: Event, next: World) -> Self {
-        Self { event, next }
-    }
-}
-
-impl fmt::Debug for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.event.fmt(f)
-    }
-}
-
-impl PartialEq for Step {
-    fn eq(&self, other: &Self) -> bool {
-        self.event == other.event
-    }
-}
+pub type Step = crate::explore::Step<Event, World>;
 
 /// The model.
 #[derive(Debug)]

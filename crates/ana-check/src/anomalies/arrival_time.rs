@@ -67,7 +67,11 @@ fn by_time(index: &Index<'_>, judgement: &mut Judgement, number: usize) {
         return;
     };
     judgement.looked(1);
-    if first.arrival_ms() < ms {
+    // One that was on its way when the place was looked for may lie behind it with an older time.
+    let put = first.value().and_then(|value| index.put_of(value));
+    let was_on_its_way =
+        put.is_some_and(|(put, _)| !put.is_acknowledged() || put.answered_us >= chain.began.us);
+    if first.arrival_ms() < ms && !was_on_its_way {
         judgement.found(|| Finding {
             what: format!("AT_TIMESTAMP {ms} began with an older record"),
             records: vec![index.tell_seen(chain.shard, first)],

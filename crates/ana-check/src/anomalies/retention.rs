@@ -30,7 +30,7 @@ fn horizon(
     (number, chain): (usize, &Chain),
     work: &mut Work,
 ) {
-    // The first answer with records: what had not expired then had not expired before.
+    // The first answer with records: what had not expired when it came had not expired before.
     let answers = chain.batches.iter().rev();
     let first = chain.seen.first();
     let (Some(first), Some((_, batch))) = (first, answers.clone().find(|(from, _)| *from == 0))
@@ -38,13 +38,15 @@ fn horizon(
         return;
     };
     judgement.looked(1);
+    let took_ms = batch.answered_us.saturating_sub(batch.asked.us) / 1000;
+    let answered_ms = batch.asked.wall_ms.saturating_add(took_ms);
     let before = index.acknowledged_below(chain.shard, first.sequence());
     for (put, fate) in before.take(BEFORE_FIRST_MAX) {
         work.step(1);
         // Still there: the reader skipped it (A7). Gone though it must be there: lost (A1).
         let is_told = fate.copies > 0 || index.is_lost(put, fate);
         let was_there = put.answered_us < chain.began.us;
-        if was_there && !is_told && !index.may_have_expired(put.sent, batch.asked.wall_ms) {
+        if was_there && !is_told && !index.may_have_expired(put.sent, answered_ms) {
             judgement.found(|| Finding {
                 what: format!(
                     "{} began behind this: trimmed too early",

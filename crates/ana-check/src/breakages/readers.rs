@@ -249,8 +249,14 @@ pub(super) const BREAKAGES: &[Breakage] = &[
         "AT_TIMESTAMP begins with an older record",
         &[ArrivalTime],
         |history, number| {
+            let puts = history.puts().to_vec();
             let chain = chain_with(history, number, |chain| {
-                matches!(chain.start, Start::AtTimestamp(_)) && chain.seen.len() > 1
+                let first = chain.seen.first().and_then(Seen::value);
+                let was_there = |put: &Put| {
+                    let answered_us = put.answered_us().unwrap_or(u64::MAX);
+                    Some(put.value()) == first && answered_us < chain.began.us
+                };
+                matches!(chain.start, Start::AtTimestamp(_)) && puts.iter().any(was_there)
             })?;
             let first = chain.seen[0].arrival_ms();
             chain.start = Start::AtTimestamp(first + 1);

@@ -1,5 +1,6 @@
 //! From `startAfter` to moments: an action starts when the last of those before it has ended.
 
+use super::Slot;
 use super::action::Planned;
 use crate::error::{DrillError, FisFault};
 use crate::file::Step;
@@ -29,6 +30,18 @@ pub(super) fn steps(planned: Vec<Planned>) -> Result<Vec<Step>, DrillError> {
         return Err(FisFault::OnlyWaits.at("actions"));
     }
     Ok(steps)
+}
+
+/// All actions with their times.
+pub(super) fn outline(planned: Vec<Planned>) -> Result<Vec<Slot>, DrillError> {
+    let starts = starts(&planned)?;
+    let slots = planned.into_iter().map(|each| Slot {
+        at: starts.get(&each.name).copied().unwrap_or_default(),
+        only_waits: each.fault.is_none(),
+        lasts: each.lasts,
+        name: each.name,
+    });
+    Ok(slots.collect())
 }
 
 /// When each action starts.

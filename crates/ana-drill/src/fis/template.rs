@@ -2,7 +2,7 @@
 
 use super::action::Planned;
 use super::target::Selected;
-use super::{Import, NotCarried, schedule};
+use super::{Import, NotCarried, Slot, schedule};
 use crate::document::{Table, Value, find};
 use crate::error::{DrillError, Fault};
 use crate::fields::{Fields, wrong_kind};
@@ -54,30 +54,12 @@ fn template(mut fields: Fields) -> Result<Import, DrillError> {
     let description: Option<String> = fields.optional("description")?;
     let tags = texts(&mut fields, "tags")?;
     let not_carried = not_carried(&mut fields)?;
-    let mut targets = BTreeMap::new();
-    for (name, value) in table(&mut fields, "targets")? {
-        let selected = Selected::read(&name, value)?;
-        targets.insert(name, selected);
-    }
-    let actions = table(&mut fields, "actions")?;
+    let (targets, actions) = tables(&mut fields)?;
     for key in BOOKKEEPING {
         fields.raw(key);
     }
     fields.finish()?;
-    if !(1..=STEPS_MAX).contains(&actions.len()) {
-        let found = actions.len();
-        let fault = Fault::Entries {
-            key: "actions",
-            found,
-            least: 1,
-            most: STEPS_MAX,
-        };
-        return Err(fault.at(PLACE));
-    }
-    let planned = actions
-        .into_iter()
-        .map(|(name, value)| Planned::read(name, value, &targets));
-    let planned: Vec<Planned> = planned.collect::<Result<_, _>>()?;
+    let planned = planned(&targets, actions)?;
     let name = tags
         .iter()
         .find(|(key, _)| key == "Name")
@@ -95,6 +77,45 @@ fn template(mut fields: Fields) -> Result<Import, DrillError> {
         expect: Vec::new(),
     };
     Ok(Import { drill, not_carried })
+}
+
+/// What targets select, and the actions unread.
+fn tables(fields: &mut Fields) -> Result<(BTreeMap<String, Selected>, Table), DrillError> {
+    let mut targets = BTreeMap::new();
+    for (name, value) in table(fields, "targets")? {
+        let selected = Selected::read(&name, value)?;
+        targets.insert(name, selected);
+    }
+    Ok((targets, table(fields, "actions")?))
+}
+
+/// The actions, each with its target.
+fn planned(
+    targets: &BTreeMap<String, Selected>,
+    actions: Table,
+) -> Result<Vec<Planned>, DrillError> {
+    if !(1..=STEPS_MAX).contains(&actions.len()) {
+        let found = actions.len();
+        let fault = Fault::Entries {
+            key: "actions",
+            found,
+            least: 1,
+            most: STEPS_MAX,
+        };
+        return Err(fault.at(PLACE));
+    }
+    let planned = actions
+        .into_iter()
+        .map(|(name, value)| Planned::read(name, value, targets));
+    planned.collect()
+}
+
+/// The actions with their times alone.
+pub(super) fn outline(text: &str) -> Result<Vec<Slot>, DrillError> {
+    let value = serde_json::from_str(text).map_err(|error| Fault::NotJson(error).at(PLACE))?;
+    let mut fields = Fields::of(PLACE, PLACE, value)?;
+    let (targets, actions) = tables(&mut fields)?;
+    schedule::outline(planned(&targets, actions)?)
 }
 
 fn not_carried(fields: &mut Fields) -> Result<Vec<NotCarried>, DrillError> {

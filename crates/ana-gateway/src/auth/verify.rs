@@ -56,7 +56,8 @@ impl Verifier {
         Self::for_service(credentials, region, SERVICE)
     }
 
-    pub(super) fn for_service(credentials: Credentials, region: &str, service: &str) -> Self {
+    /// The same for requests that are signed for another service.
+    pub fn for_service(credentials: Credentials, region: &str, service: &str) -> Self {
         let nobody = Credential {
             access_key: NOBODY.into(),
             secret: Zeroizing::new("0".repeat(40)),

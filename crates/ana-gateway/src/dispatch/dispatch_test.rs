@@ -5,7 +5,8 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Request};
 
 use super::{
-    ACCESS_DENIED_XML, Call, call_of, format_by_head, no_operation, open_to_browsers, preflight,
+    ACCESS_DENIED_XML, Call, call_of, format_by_head, no_fis, no_operation, open_to_browsers,
+    preflight,
 };
 use crate::reply::Reply;
 
@@ -210,4 +211,26 @@ fn browsers_may_ask_and_read() {
     let quiet = head(Method::POST, &[]);
     let reply = open_to_browsers(&quiet, call_of(&quiet, b"").expect_err("no call"));
     assert_eq!(header(reply.headers(), "access-control-allow-origin"), None);
+}
+
+#[test]
+fn clients_of_fis_are_told_where_it_is() {
+    for (path, is_fis) in [
+        ("/", false),
+        ("/x", false),
+        ("/experiments", true),
+        ("/experimentTemplates/EXT1", true),
+        ("/actions?maxResults=1", true),
+    ] {
+        let mut head = head(Method::POST, &[("x-amz-target", TARGET)]);
+        head.uri = path.parse().expect("a path");
+        let reply = no_fis(&head);
+        assert_eq!(reply.is_some(), is_fis, "{path}");
+        let Some(reply) = reply else { continue };
+        let (status, content_type, body) = seen(&reply);
+        assert_eq!((status, content_type), (400, Some("application/json")));
+        let error_type = header(reply.headers(), "x-amzn-errortype");
+        assert_eq!(error_type, Some("ValidationException"));
+        assert!(body.starts_with(b"{\"message\":"), "{body:?}");
+    }
 }

@@ -1,7 +1,7 @@
 //! The one address of a local cluster: a TCP proxy to live nodes.
 //!
 //! ```text
-//!   accept -> first bytes -> "GET|POST /_ana/supervisor/" -> answered here
+//!   accept -> first bytes -> "GET|POST /_ana/supervisor/", the paths of FIS -> answered here
 //!                         \-> a live node, in turn -> bytes both ways until both sides have ended
 //!                          \-> no live node: 503 here, or the end of a TLS connection
 //! ```
@@ -16,6 +16,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ana_drill::fis::api::request::{METHODS, PATHS, is_path};
 use ana_env::runtime::Tasks;
 use ana_env::{Env, Listener, Stream, time};
 use bytes::Bytes;
@@ -30,6 +31,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use super::roster::Roster;
 use super::supervisor_api::{PREFIX, SupervisorApi};
+use crate::fis::Fis;
 
 /// Connections at once; each costs two descriptors and two small buffers.
 const CONNECTIONS_MAX: usize = 4096;
@@ -53,6 +55,7 @@ pub struct FrontDoor {
     env: Env,
     roster: Arc<Roster>,
     own: SupervisorApi,
+    fis: Option<Fis>,
 }
 
 /// Who answers a connection.
@@ -65,7 +68,19 @@ enum Choice {
 impl FrontDoor {
     /// A proxy to the nodes of `roster` that answers for the supervisor itself.
     pub fn new(env: Env, roster: Arc<Roster>, own: SupervisorApi) -> FrontDoor {
-        FrontDoor { env, roster, own }
+        FrontDoor {
+            env,
+            roster,
+            own,
+            fis: None,
+        }
+    }
+
+    /// Answers requests of FIS as well.
+    #[must_use]
+    pub fn with_fis(mut self, fis: Fis) -> FrontDoor {
+        self.fis = Some(fis);
+        self
     }
 
     /// Serves connections for as long as it is polled; dropping it closes them.
@@ -126,11 +141,17 @@ impl FrontDoor {
         let replayed = tokio::io::join(io::Cursor::new(first).chain(read), write);
         let answered = Arc::new(Notify::new());
         let service = {
-            let (own, answered) = (self.own.clone(), Arc::clone(&answered));
+            let (own, fis) = (self.own.clone(), self.fis.clone());
+            let answered = Arc::clone(&answered);
             let clock = Arc::clone(&self.env.clock);
             service_fn(move |request| {
                 let now_ms = clock.now_ms();
-                own_answer(own.clone(), Arc::clone(&answered), now_ms, request)
+                own_answer(
+                    (own.clone(), fis.clone()),
+                    Arc::clone(&answered),
+                    now_ms,
+                    request,
+                )
             })
         };
         let server = auto::Builder::new(TokioExecutor::new());
@@ -153,7 +174,7 @@ impl FrontDoor {
 }
 
 async fn own_answer(
-    own: SupervisorApi,
+    (own, fis): (SupervisorApi, Option<Fis>),
     answered: Arc<Notify>,
     now_ms: u64,
     request: Request<Incoming>,
@@ -168,6 +189,16 @@ async fn own_answer(
         }
     };
     let path = head.uri.path();
+    if let Some(fis) = fis.filter(|_| is_path(path)) {
+        let mut response = fis.answer(&head, body, now_ms).await;
+        if head.version <= http::Version::HTTP_11 {
+            // Clients that keep connections must know that this one ends.
+            let close = http::HeaderValue::from_static("close");
+            response.headers_mut().insert("connection", close);
+        }
+        answered.notify_one();
+        return Ok(response);
+    }
     let (status, body) = own.answer(&head, &body, now_ms).await;
     answered.notify_one();
     let mut response = Response::new(Full::new(Bytes::from(format!("{body}\n"))));
@@ -201,8 +232,11 @@ async fn read_until_chosen(client: &mut Stream, first: &mut Vec<u8>) -> io::Resu
 /// Decides by the first bytes; `None` when they are too few.
 fn choose(first: &[u8]) -> Option<Choice> {
     let mut undecided = false;
-    for method in ["GET ", "POST "] {
-        let start = format!("{method}{PREFIX}");
+    let supervised = ["GET ", "POST "].map(|method| format!("{method}{PREFIX}"));
+    let of_fis = METHODS
+        .iter()
+        .flat_map(|method| PATHS.iter().map(move |path| format!("{method} {path}")));
+    for start in supervised.into_iter().chain(of_fis) {
         if first.starts_with(start.as_bytes()) {
             return Some(Choice::Supervisor);
         }

@@ -136,3 +136,21 @@ fn typical_lines_are_understood() {
         assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
     }
 }
+
+#[test]
+fn reports_go_to_paths_or_are_printed() {
+    for line in [
+        "ana drill report",
+        "ana drill report zone-loss --html",
+        "ana drill report --html report.html --junit - zone-loss",
+        "ana drill report --junit",
+        "ana drill run zone-loss --html drill.html --junit drill.xml --quiet",
+    ] {
+        let parsed = Cli::try_parse_from(line.split(' '));
+        assert!(parsed.is_ok(), "{line}: {:?}", parsed.err());
+    }
+    // The name is taken for the path, and the drill is missing.
+    for line in ["ana drill run --html zone-loss", "ana drill report --html="] {
+        assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+    }
+}

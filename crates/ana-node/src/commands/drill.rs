@@ -4,11 +4,13 @@
 //!   source   a name or a file: which drill is meant
 //!   ls, check, run, watch, stop, report     one file each, but for the short ones here
 //!   live     events as lines on standard error, with a line of figures on a terminal
+//!   files    reports as HTML and JUnit, into files or to standard output
 //! ```
 //! Must stay true: everything here is told by the library in `drill` and by the files of a run, so that another process,
 //! or another kind of front end, can do the same.
 
 mod check;
+mod files;
 mod live;
 mod ls;
 mod run;
@@ -54,20 +56,33 @@ pub(super) enum Drill {
     Watch(Which),
     /// End a run: every fault is taken away, then its report is made.
     Stop(Which),
-    /// Print the report of a run again.
-    Report(Which),
+    /// Print the report of a run again, or make HTML or JUnit of it.
+    Report(Report),
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Examples:
-  ana drill report                       of the newest run
-  ana drill report zone-loss             of the newest run of that drill
-  ana drill report 20261128-044110-zone-loss -o json")]
 pub(super) struct Which {
     /// The run's id, or a drill's name for its newest run; the newest run of all without it.
     #[arg(value_name = "ID")]
     id: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+A report is made from the record of the run, so that it can be made at any time. An option with a PATH writes a
+file beside what is printed anyway; without PATH, or with -, it is printed instead.
+
+Examples:
+  ana drill report                       of the newest run
+  ana drill report zone-loss             of the newest run of that drill
+  ana drill report 20261128-044110-zone-loss -o json
+  ana drill report zone-loss --html report.html --junit report.xml
+  ana drill report zone-loss --junit | xmllint --format -")]
+pub(super) struct Report {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    files: files::Files,
 }
 
 impl Drill {
@@ -78,7 +93,7 @@ impl Drill {
             Drill::Run(run) => run.run(context).await,
             Drill::Watch(which) => watch::run(context, &which).await,
             Drill::Stop(which) => stop::run(context, &which).await,
-            Drill::Report(which) => report_again(context, &which).await,
+            Drill::Report(report) => report_again(context, &report).await,
         }
     }
 }
@@ -126,8 +141,15 @@ fn drill_of(id: &str) -> Option<&str> {
     Some(drill)
 }
 
-async fn report_again(context: &Context, which: &Which) -> Result<Exit, CliError> {
+async fn report_again(context: &Context, report: &Report) -> Result<Exit, CliError> {
     let store = store(context).await;
+    let Report { which, files } = report;
+    files.check(context).await?;
+    if which.id.is_none() {
+        let runs = store.runs().await.unwrap_or_default();
+        let drills = runs.iter().filter_map(|id| drill_of(id));
+        files.check_no_path_is(runs.iter().map(String::as_str).chain(drills))?;
+    }
     let run = which.find(&store).await?;
     let record = read_record(&run).await?;
     let Some(record) = record else {
@@ -138,8 +160,22 @@ async fn report_again(context: &Context, which: &Which) -> Result<Exit, CliError
         .context(format!("it is kept in {}", run.dir().display()))
         .advice("try: ana drill watch, or ana drill stop when its runner is gone"));
     };
-    print(context, &record, &run)?;
+    tell(context, &record, &run, files).await?;
     Ok(Exit::Ok)
+}
+
+/// Writes the files that were asked for, and prints what is not one of them.
+async fn tell(
+    context: &Context,
+    record: &Record,
+    run: &RunDir,
+    files: &files::Files,
+) -> Result<(), CliError> {
+    match files.printed(record) {
+        Some(text) => output::data(&text)?,
+        None => print(context, record, run)?,
+    }
+    files.write(context, record).await
 }
 
 async fn read_record(run: &RunDir) -> Result<Option<Record>, CliError> {

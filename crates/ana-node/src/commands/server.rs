@@ -55,6 +55,27 @@ enum Ending {
     Expelled(Expelled),
 }
 
+impl Ending {
+    /// What is said of it, and what to do.
+    fn explain(self, dir: &Path) -> CliError {
+        let (exit, what, advice) = match self {
+            Self::Expelled(why) => (
+                Exit::Expelled,
+                why.to_string(),
+                "its id is never used again: ana node replace, or ana node add, starts another one",
+            ),
+            Self::Failed(why) => (
+                Exit::Failed,
+                format!("a log cannot be written: {why}"),
+                "look at the disk, then start the node again: it recovers by itself",
+            ),
+        };
+        CliError::new(exit, what)
+            .context(format!("directory {}", dir.display()))
+            .advice(advice)
+    }
+}
+
 /// Where the kernel cannot tell, the parent is looked for this often.
 const PARENT_LOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -119,18 +140,7 @@ impl Server {
         };
         tracing::info!(?failure, "ending");
         node.shutdown().await;
-        match failure {
-            None => Ok(Exit::Ok),
-            Some(Ending::Expelled(why)) => Err(CliError::new(Exit::Expelled, why.to_string())
-                .context(format!("directory {}", dir.display()))
-                .advice("its id is never used again: ana node replace, or ana node add, starts another one")),
-            Some(Ending::Failed(why)) => Err(CliError::new(
-                Exit::Failed,
-                format!("a log cannot be written: {why}"),
-            )
-            .context(format!("directory {}", dir.display()))
-            .advice("look at the disk, then start the node again: it recovers by itself")),
-        }
+        failure.map_or(Ok(Exit::Ok), |why| Err(why.explain(&dir)))
     }
 
     /// What the command line says of authentication goes before what the file says.

@@ -26,6 +26,7 @@ use crate::config::{
     AuthMode, AuthSettings, LimitsSetting, OnDemandSettings, PlainSetting, TlsSettings,
 };
 use crate::error::{CliError, Exit};
+use crate::fis;
 use crate::open_files;
 use crate::output::{self, Format};
 use crate::signals::EndSignals;
@@ -236,7 +237,9 @@ impl Up {
         })?;
         let ca = protection.certificates.map(|made| made.ca);
         let scheme = if ca.is_some() { "https" } else { "http" };
-        let endpoint = format!("{scheme}://{}", listener.local_addr());
+        let address = listener.local_addr();
+        let endpoint = format!("{scheme}://{address}");
+        let opened = open_fis(context, &layout, &address, &protection.auth).await?;
         let roster = Arc::new(Roster::new(layout.nodes()));
         let disk = Arc::clone(&context.env.disk);
         let (supervisor, handle) = Supervisor::new(exe, disk, layout.clone(), Arc::clone(&roster));
@@ -251,7 +254,9 @@ impl Up {
         let api = SupervisorApi::new(handle.clone(), members, about.clone(), authentication);
         let tasks = Tasks::new();
         let door = FrontDoor::new(context.env.clone(), Arc::clone(&roster), api);
-        tasks.spawn(door.serve(listener));
+        let drills = opened.fis;
+        tasks.spawn(door.with_fis(drills.clone()).serve(listener));
+        tasks.spawn(opened.service.run());
         tasks.spawn(keep_checking(context.env.clone(), roster));
 
         let (end, ended) = watch::channel(false);
@@ -262,6 +267,7 @@ impl Up {
             if outcome.is_ok() {
                 output::say("stopping");
             }
+            drills.end().await;
             if end.send(true).is_err() {
                 // The supervisor has ended by itself; its outcome tells why.
             }
@@ -363,6 +369,33 @@ struct Protection {
     auth: AuthSettings,
     authentication: Authentication,
     certificates: Option<Certificates>,
+}
+
+/// Opens the API of FIS, and tells what was kept for it and cannot be read.
+async fn open_fis(
+    context: &Context,
+    layout: &Layout,
+    front_door: &str,
+    auth: &AuthSettings,
+) -> Result<fis::Opened, CliError> {
+    let place = fis::Place {
+        data_dir: layout.dir(),
+        front_door,
+        auth,
+    };
+    let opened = fis::open(&context.env, &place).await.map_err(|error| {
+        let what = format!("the API of FIS cannot be opened: {error}");
+        CliError::new(Exit::Failed, what)
+            .context(format!(
+                "its files are kept in {}",
+                layout.dir().join("fis").display()
+            ))
+            .advice("check the permissions of that directory")
+    })?;
+    for file in &opened.unreadable {
+        output::say(&format!("left out, remove it: {file}"));
+    }
+    Ok(opened)
 }
 
 /// The name that other machines may call this one by.

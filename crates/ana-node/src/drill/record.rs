@@ -90,6 +90,9 @@ pub struct Record {
     pub notes: Vec<String>,
     /// The command that repeats the run.
     pub again: String,
+    /// The drill as it was run, as a file; absent in records of versions that kept it beside them alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<String>,
 }
 
 /// One promise of the log, as the checker judged it.

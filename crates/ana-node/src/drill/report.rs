@@ -1,7 +1,15 @@
 //! A record as a person reads it: the answer on the first screen, then what is behind it.
 //!
+//! ```text
+//!   text (here)   html   junit      verdict   the answer in a word      markup   texts that any document can hold
+//! ```
 //! Must stay true: everything is made from the record alone, so that every form of a report says the same; a check that
 //! saw no data never has a tick.
+
+mod html;
+mod junit;
+mod markup;
+mod verdict;
 
 use std::path::Path;
 
@@ -13,6 +21,9 @@ use super::record::{
 };
 use super::rows::short;
 use crate::output::{Paint, Table};
+
+pub use self::html::html;
+pub use self::junit::{junit, junit_of_refusal};
 
 /// Events around a broken invariant that are shown.
 const AROUND_MAX: usize = 20;
@@ -316,4 +327,6 @@ pub fn figures_line(
 }
 
 #[cfg(test)]
-pub(super) mod report_test;
+mod fixture;
+#[cfg(test)]
+pub(crate) mod report_test;

@@ -12,7 +12,7 @@ use super::report::thousands;
 const NORMAL_RATE: u64 = 99_000;
 /// A gap between puts that nobody notices.
 const NORMAL_GAP: Span = Span::from_secs(1);
-/// Points of a series that are kept; of more, the greatest of each part of the time.
+/// Points of a series that are kept; of more, the least and the greatest of each part of the time.
 const POINTS_MAX: usize = 2000;
 
 /// What became of a check.
@@ -185,7 +185,21 @@ pub fn series(before: &Observations, start: Span, during: &Observations) -> Vec<
     all
 }
 
-/// Without points that repeat the value before and after them; of too many, the greatest of each part.
+/// From counts so far to how many came in a second: a look is not exactly a second after the one before it.
+pub fn per_second(start: Span, so_far: &[(Span, u64)]) -> Vec<(i64, u64)> {
+    let pairs = so_far.windows(2).filter_map(|pair| match pair {
+        [(from, before), (to, after)] => {
+            let count = after.saturating_sub(*before).saturating_mul(1_000_000);
+            let rate = count.checked_div(to.less(*from).micros())?;
+            Some((since(start, *to), rate))
+        }
+        _ => None,
+    });
+    pairs.collect()
+}
+
+/// Without points that repeat the value before and after them; of too many, the least and the greatest of each part:
+/// whichever of them is the bad one is kept.
 pub fn thinned(points: Vec<(i64, u64)>) -> Vec<(i64, u64)> {
     let mut kept: Vec<(i64, u64)> = Vec::new();
     let mut points = points.into_iter().peekable();
@@ -199,9 +213,15 @@ pub fn thinned(points: Vec<(i64, u64)>) -> Vec<(i64, u64)> {
     if kept.len() <= POINTS_MAX {
         return kept;
     }
-    let part = kept.len().div_ceil(POINTS_MAX);
-    let greatest = |points: &[(i64, u64)]| points.iter().max_by_key(|point| point.1).copied();
-    kept.chunks(part).filter_map(greatest).collect()
+    let part = kept.len().div_ceil(POINTS_MAX / 2);
+    let extremes = |points: &[(i64, u64)]| {
+        let least = points.iter().min_by_key(|point| point.1).copied();
+        let greatest = points.iter().max_by_key(|point| point.1).copied();
+        let mut both: Vec<(i64, u64)> = least.into_iter().chain(greatest).collect();
+        both.sort_unstable();
+        both
+    };
+    kept.chunks(part).flat_map(extremes).collect()
 }
 
 /// When a check was first seen to be broken, and what was found.

@@ -1,4 +1,10 @@
-//! Clocks that jump and drift while leaders move between them: arrival times never go back.
+//! Clocks that jump and drift while leaders move between them: arrival times never go back, and nothing is dropped
+//! early.
+
+#![expect(
+    clippy::print_stdout,
+    reason = "what was measured is part of the result"
+)]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,16 +16,10 @@ use ana_e2e::replicas::assert_identical;
 use ana_e2e::verdict::{judge, read_all, told};
 use anyhow::{Context, Result, ensure};
 
-use super::{SHARDS, STREAM, add};
+use super::{LARGE_RECORDS, OTHER, SHARDS, STREAM, add, cut, fill, leader};
 
-/// Who leads a shard of the stream.
-fn leader(cluster: &Cluster) -> Result<u64> {
-    let status = cluster.status()?;
-    let group = status
-        .groups
-        .iter()
-        .find(|group| group.stream.as_deref() == Some(STREAM));
-    group.and_then(|group| group.leader).context("a leader")
+async fn large_records(cluster: &Cluster) -> Result<usize> {
+    Ok(read_all(&cluster.client(5), OTHER).await?.len())
 }
 
 /// Puts are acknowledged after `since` by every shard.
@@ -50,14 +50,12 @@ async fn clocks_jump_and_drift_and_arrival_times_never_go_back() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let mut cluster = Cluster::start(folder.path(), &["--limits", "off"]).await?;
     create_stream(&cluster.client(3), STREAM, SHARDS).await?;
+    create_stream(&cluster.client(3), OTHER, 1).await?;
     let ledger = Arc::new(Ledger::default());
     let load = Load {
-        endpoint: cluster.endpoint.clone(),
-        stream: STREAM.to_owned(),
         producers: 2,
-        keys_per_producer: 12,
         pause_ms: 5,
-        prefix: "p",
+        ..Load::usual(&cluster.endpoint, STREAM)
     };
     let producers = Producers::start(&load, &ledger);
     everybody_writes(&ledger, Duration::from_secs(10)).await?;
@@ -99,5 +97,50 @@ async fn clocks_jump_and_drift_and_arrival_times_never_go_back() -> Result<()> {
         span_ms >= 3_590_000,
         "no clock was an hour ahead: {span_ms} ms"
     );
+    nothing_is_dropped_early(&cluster).await?;
     cluster.stop().await
+}
+
+/// Records are kept for a day. One clock that is past it drops nothing; when all are, the same records go.
+async fn nothing_is_dropped_early(cluster: &Cluster) -> Result<()> {
+    fill(cluster).await?;
+    ensure!(large_records(cluster).await? == LARGE_RECORDS, "filled");
+    let status = cluster.status()?;
+    let group = status
+        .groups
+        .iter()
+        .find(|group| group.stream.as_deref() == Some(OTHER));
+    let leader = group.and_then(|group| group.leader).context("a leader")?;
+    let ahead = ["clock.jump", "--offset", "27h", "--for", "60s"];
+    add(
+        cluster,
+        &[&ahead[..], &["--node", &leader.to_string()]].concat(),
+    )?;
+    let since = now();
+    // Leaders look every five seconds for what may go.
+    while since.elapsed() < Duration::from_secs(12) {
+        ensure!(cut(cluster)? == 0, "one clock was enough");
+        pause(500).await;
+    }
+    cluster.ana_ok(&["fault", "stop", "--all"])?;
+    ensure!(
+        large_records(cluster).await? == LARGE_RECORDS,
+        "dropped early"
+    );
+    for node in ["1", "2", "3"] {
+        add(cluster, &[&ahead[..], &["--node", node]].concat())?;
+    }
+    let since = now();
+    while cut(cluster)? == 0 {
+        ensure!(
+            since.elapsed() < Duration::from_secs(30),
+            "nothing was ever due: the wait before proves nothing"
+        );
+        pause(200).await;
+    }
+    println!(
+        "clocks: one a day ahead drops nothing, all of them do after {:?}",
+        since.elapsed()
+    );
+    cluster.ana_ok(&["fault", "stop", "--all"]).map(drop)
 }

@@ -42,10 +42,23 @@ async fn whole(cluster: &mut Cluster) -> Result<Duration> {
     }
 }
 
+/// The last entry in the log of the large stream.
+fn last_index(cluster: &Cluster) -> Result<u64> {
+    let groups = cluster.status()?.groups;
+    let large = groups.iter().find(|it| it.stream.as_deref() == Some(OTHER));
+    Ok(large.context("a group")?.last_index)
+}
+
 /// Cuts the log of the large stream, so that there are snapshots.
 async fn make_snapshots(cluster: &Cluster) -> Result<()> {
+    // Where a log may be cut is an entry in it, with the time of then: that has to be before the clocks go ahead. A
+    // leader looks every second whether so much was written.
+    let (since, filled) = (now(), last_index(cluster)?);
+    while last_index(cluster)? == filled && since.elapsed() < Duration::from_secs(5) {
+        pause(50).await;
+    }
     for node in ["1", "2", "3"] {
-        let ahead = ["clock.jump", "--offset", "25h", "--node", node];
+        let ahead = ["clock.jump", "--offset", "27h", "--node", node];
         add(cluster, &ahead)?;
     }
     let since = now();
@@ -103,12 +116,8 @@ async fn damage_of_every_kind_is_noticed_and_repaired() -> Result<()> {
     create_stream(&cluster.client(3), OTHER, 1).await?;
     let ledger = Arc::new(Ledger::default());
     let load = Load {
-        endpoint: cluster.endpoint.clone(),
-        stream: STREAM.to_owned(),
         producers: 2,
-        keys_per_producer: 12,
-        pause_ms: 10,
-        prefix: "p",
+        ..Load::usual(&cluster.endpoint, STREAM)
     };
     // Before anything is promised: what is a day old goes, and what stands for it is a snapshot.
     fill(&cluster).await?;

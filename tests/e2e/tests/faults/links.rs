@@ -130,12 +130,8 @@ async fn links_are_slow_lossy_thin_and_break_and_nothing_acknowledged_is_lost() 
     slow(&mut cluster, &ledger).await.context("slow")?;
     thin(&cluster, &ledger).await.context("thin")?;
     let load = Load {
-        endpoint: cluster.endpoint.clone(),
-        stream: STREAM.to_owned(),
         producers: 2,
-        keys_per_producer: 12,
-        pause_ms: 10,
-        prefix: "p",
+        ..Load::usual(&cluster.endpoint, STREAM)
     };
     let producers = Producers::start(&load, &ledger);
     lossy(&mut cluster, &ledger).await.context("lossy")?;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ana_e2e::cluster::{Cluster, Status, create_stream, now, pause};
 use ana_e2e::ledger::Ledger;
-use ana_e2e::producers::{Load, Producers};
+use ana_e2e::producers::Producers;
 use ana_e2e::replicas::{assert_identical, get};
 use ana_e2e::verdict::{judge, read_all, told};
 use anyhow::{Context, Result, ensure};
@@ -144,19 +144,7 @@ async fn disks_and_links_fail_and_nothing_acknowledged_is_lost() -> Result<()> {
     let mut cluster = Cluster::start(folder.path(), &["--limits", "off"]).await?;
     create_stream(&cluster.client(3), STREAM, SHARDS).await?;
     let ledger = Arc::new(Ledger::default());
-    // Producers at every node, so that those of the one that nothing is wrong with can go on.
-    let mut producers = Vec::new();
-    for (node, prefix) in cluster.status()?.nodes.iter().zip(["a", "b", "c"]) {
-        let load = Load {
-            endpoint: format!("http://{}", node.api),
-            stream: STREAM.to_owned(),
-            producers: 1,
-            keys_per_producer: 12,
-            pause_ms: 10,
-            prefix,
-        };
-        producers.push(Producers::start(&load, &ledger));
-    }
+    let producers = Producers::at_each_node(&cluster, STREAM, &ledger)?;
     slow_disks(&cluster, &ledger).await.context("slow disks")?;
     cut_link(&mut cluster, &ledger).await.context("cut link")?;
     failed_sync(&mut cluster, &ledger)

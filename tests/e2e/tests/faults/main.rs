@@ -46,6 +46,16 @@ pub(crate) fn faults(cluster: &Cluster) -> Result<Vec<Entry>> {
     Ok(serde_json::from_str::<Listed>(&listed)?.faults)
 }
 
+/// Who leads a shard of the stream.
+pub(crate) fn leader(cluster: &Cluster) -> Result<u64> {
+    let status = cluster.status()?;
+    let group = status
+        .groups
+        .iter()
+        .find(|group| group.stream.as_deref() == Some(STREAM));
+    group.and_then(|group| group.leader).context("a leader")
+}
+
 /// Switches a fault on, and says when it cannot have been on before.
 pub(crate) fn add(cluster: &Cluster, words: &[&str]) -> Result<Instant> {
     let since = now();
@@ -127,9 +137,9 @@ pub(crate) fn post(address: &str, path: &str, body: &str) -> Result<(u16, String
 
 /// Records of a size that fills a log.
 const LARGE: usize = 900 * 1024;
-pub(crate) const LARGE_RECORDS: usize = 24;
+pub(crate) const LARGE_RECORDS: usize = 44;
 
-/// More than 16 MiB in one shard, so that there is a place to cut its log at.
+/// More than 32 MiB in one shard: after so much a leader marks a place to cut its log at, without waiting a minute.
 pub(crate) async fn fill(cluster: &Cluster) -> Result<()> {
     let client = cluster.client(5);
     for _ in 0..LARGE_RECORDS / 4 {

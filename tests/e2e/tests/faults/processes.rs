@@ -12,44 +12,17 @@ use std::time::{Duration, Instant};
 
 use ana_e2e::cluster::{Cluster, create_stream, now, pause};
 use ana_e2e::ledger::Ledger;
-use ana_e2e::producers::{Load, Producers};
+use ana_e2e::producers::Producers;
 use ana_e2e::replicas::assert_identical;
 use ana_e2e::verdict::{judge, read_all, told};
 use anyhow::{Context, Result, ensure};
 
-use super::{SHARDS, STREAM, every_shard};
+use super::{SHARDS, STREAM, every_shard, leader};
 
 fn state(cluster: &Cluster, id: u64) -> Result<String> {
     let status = cluster.status()?;
     let node = status.nodes.into_iter().find(|node| node.id == id);
     Ok(node.context("a known node")?.state)
-}
-
-/// Who leads shard 0.
-fn leader(cluster: &Cluster) -> Result<u64> {
-    let status = cluster.status()?;
-    let group = status
-        .groups
-        .iter()
-        .find(|group| group.stream.as_deref() == Some(STREAM));
-    group.and_then(|group| group.leader).context("a leader")
-}
-
-/// Load at every node, so that what comes to a paused one does not stop the rest.
-fn produce(cluster: &Cluster, ledger: &Arc<Ledger>) -> Result<Vec<Producers>> {
-    let nodes = cluster.status()?.nodes;
-    let producers = nodes.iter().zip(["a", "b", "c"]).map(|(node, prefix)| {
-        let load = Load {
-            endpoint: format!("http://{}", node.api),
-            stream: STREAM.to_owned(),
-            producers: 1,
-            keys_per_producer: 12,
-            pause_ms: 10,
-            prefix,
-        };
-        Producers::start(&load, ledger)
-    });
-    Ok(producers.collect())
 }
 
 /// A leader that stands still is replaced; when it goes on, by itself, it does not think that it still leads.
@@ -126,7 +99,7 @@ async fn nodes_are_paused_restarted_and_wiped_and_nothing_acknowledged_is_lost()
     let mut cluster = Cluster::start(folder.path(), &["--limits", "off"]).await?;
     create_stream(&cluster.client(3), STREAM, SHARDS).await?;
     let ledger = Arc::new(Ledger::default());
-    let producers = produce(&cluster, &ledger)?;
+    let producers = Producers::at_each_node(&cluster, STREAM, &ledger)?;
     every_shard(&ledger, now(), Duration::from_secs(10)).await?;
     paused(&mut cluster, &ledger).await.context("paused")?;
     restarted(&mut cluster, &ledger)

@@ -1,5 +1,10 @@
 //! A cluster under load whose members change: what the tests ask it, and the judgement at the end.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "what was measured is part of the result"
+)]
+
 use std::fs::OpenOptions;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use crate::config::MemberConfig;
 
 #[test]
 fn the_first_bytes_decide() {
-    let cases: [(&[u8], Option<Choice>); 9] = [
+    let cases: [(&[u8], Option<Choice>); 13] = [
         (b"", None),
         (b"P", None),
         (b"GET /_ana/super", None),
@@ -26,6 +26,10 @@ fn the_first_bytes_decide() {
         ),
         (b"GET /_ana/status", Some(Choice::Node)),
         (b"POST / HTTP/1.1", Some(Choice::Node)),
+        (b"POST /experi", None),
+        (b"POST /experiments HTTP/1.1", Some(Choice::Supervisor)),
+        (b"DELETE /experiments/EXP1", Some(Choice::Supervisor)),
+        (b"PUT /experiments", Some(Choice::Node)),
         (b"PRI * HTTP/2.0", Some(Choice::Node)),
         (b"\x16", Some(Choice::Node)),
     ];

@@ -37,7 +37,8 @@ async fn cluster(dir: &TempDir, env: &Env) -> (Members, Handle, Supervisor) {
         .await
         .expect("room");
     let roster = Arc::new(Roster::new(&nodes));
-    let (supervisor, handle) = Supervisor::new(script, layout.clone(), roster);
+    let (supervisor, handle) =
+        Supervisor::new(script, Arc::clone(&env.disk), layout.clone(), roster);
     let members = Members::new(env.clone(), layout, handle.clone());
     (members, handle, supervisor)
 }

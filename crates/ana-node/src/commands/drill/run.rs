@@ -6,8 +6,9 @@ use ana_env::runtime::Tasks;
 use ana_types::StreamName;
 use tokio::sync::watch;
 
+use super::files::Files;
 use super::live::Live;
-use super::{cluster, exit_of, print, source};
+use super::{cluster, exit_of, source, tell};
 use crate::client::endpoint::DEFAULT;
 use crate::commands::Context;
 use crate::drill::runner::{self, Order, Outlet};
@@ -27,6 +28,7 @@ Examples:
   ana drill run zone-loss
   ana drill run leader-kill --stream orders --seed 42
   ana drill run my-drill.toml -o json > report.json
+  ana drill run my-drill.toml --quiet --html drill.html --junit drill.xml
   ana drill run all-zones-power-cut --i-know")]
 pub(in crate::commands) struct Run {
     /// A built-in drill, or a file: TOML, the same as JSON, or a template of AWS FIS.
@@ -44,11 +46,16 @@ pub(in crate::commands) struct Run {
     /// Tell nothing while it runs.
     #[arg(long)]
     quiet: bool,
+    #[command(flatten)]
+    files: Files,
 }
 
 impl Run {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        // Before anything is broken: a run of minutes is not to end without its files.
+        self.files.check(context).await?;
         let source = source::read(context, &self.drill).await?;
+        let name = source.import.drill.name.to_string();
         let signals = EndSignals::take_over().map_err(|error| {
             CliError::new(Exit::Usage, format!("cannot listen for Ctrl-C: {error}"))
         })?;
@@ -75,13 +82,17 @@ impl Run {
         let outcome = Box::pin(running).await;
         live.end();
         listening.shutdown().await;
-        let record = outcome.map_err(|refusal| {
-            CliError::new(Exit::Usage, refusal.what)
-                .context(format!("endpoint {}", context.endpoint))
-                .advice(refusal.advice)
-        })?;
+        let record = match outcome {
+            Ok(record) => record,
+            Err(refusal) => {
+                self.files.write_refusal(context, &name, &refusal).await?;
+                return Err(CliError::new(Exit::Usage, refusal.what)
+                    .context(format!("endpoint {}", context.endpoint))
+                    .advice(refusal.advice));
+            }
+        };
         if let Some(run) = kept {
-            print(context, &record, &run)?;
+            tell(context, &record, &run, &self.files).await?;
         }
         Ok(exit_of(record.outcome))
     }

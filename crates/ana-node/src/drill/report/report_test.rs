@@ -49,7 +49,7 @@ fn zone_down() -> FaultRow {
 }
 
 /// A run that passed, with something of everything.
-pub(in crate::drill) fn record() -> Record {
+pub(crate) fn record() -> Record {
     let expectation = |check: &str, judgement| Expectation {
         check: check.to_owned(),
         judgement,
@@ -110,6 +110,7 @@ pub(in crate::drill) fn record() -> Record {
         application: None,
         notes: Vec::new(),
         again: "ana drill run zone-loss --seed 42".to_owned(),
+        plan: Some("drill = \"zone-loss\"\nseed = 42\n".to_owned()),
     }
 }
 

@@ -108,6 +108,35 @@ fn series_leave_out_what_repeats_and_count_from_the_start() {
     let few = thinned(many);
     assert!(few.len() <= POINTS_MAX, "{}", few.len());
     assert!(few.iter().any(|point| point.1 == 1));
+    // One second without a good answer is still there, and in its place.
+    let many = (0..10_000).map(|at| {
+        (
+            at,
+            if at == 5000 {
+                0
+            } else {
+                90 + u64::from(at % 2 == 0)
+            },
+        )
+    });
+    let few = thinned(many.collect());
+    assert!(few.len() <= POINTS_MAX, "{}", few.len());
+    assert!(few.contains(&(5000, 0)));
+    assert!(few.is_sorted());
+}
+
+#[test]
+fn a_rate_is_by_the_second_however_long_between_two_looks() {
+    let so_far = [
+        (ms(1000), 0),
+        (ms(2100), 220),
+        (ms(3000), 400),
+        (ms(3000), 401),
+        (ms(4000), 401),
+    ];
+    let rates = per_second(ms(3000), &so_far);
+    assert_eq!(rates, [(-900, 200), (0, 200), (1000, 0)]);
+    assert_eq!(per_second(ms(0), &so_far[..1]), []);
 }
 
 #[test]

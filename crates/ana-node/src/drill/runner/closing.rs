@@ -150,6 +150,7 @@ impl Course {
             application: None,
             notes: self.ready.notes.clone(),
             again: self.ready.again.clone(),
+            plan: Some(drill.to_string()),
         }
     }
 
@@ -399,15 +400,10 @@ impl Course {
     fn series(&self) -> Vec<Series> {
         let start = self.journal.started_at().unwrap_or_default();
         let mut all = rows::series(&self.before, start, &self.during);
-        let pairs = self.acked_per_second.windows(2);
-        let points = pairs.filter_map(|pair| match pair {
-            [(_, before), (at, acked)] => Some((since(start, *at), acked.saturating_sub(*before))),
-            _ => None,
-        });
         all.push(Series {
             metric: "acked_per_second".to_owned(),
             unit: SeriesUnit::Count,
-            points: rows::thinned(points.collect()),
+            points: rows::thinned(rows::per_second(start, &self.acked_so_far)),
         });
         all
     }

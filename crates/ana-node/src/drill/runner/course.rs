@@ -81,7 +81,8 @@ pub(super) struct Course {
     pub(super) stopped: Option<String>,
     /// Leaders as they were seen: moment, shard, node, term.
     pub(super) leaders: Vec<(Span, String, u64, u64)>,
-    pub(super) acked_per_second: Vec<(Span, u64)>,
+    /// Records acknowledged by then, about once a second.
+    pub(super) acked_so_far: Vec<(Span, u64)>,
     pub(super) refused: Option<String>,
     hands: Hands,
     seen: Snapshot,
@@ -125,7 +126,7 @@ impl Course {
             tripped: None,
             stopped: None,
             leaders: Vec::new(),
-            acked_per_second: Vec::new(),
+            acked_so_far: Vec::new(),
             refused: None,
             hands,
             last: BTreeMap::new(),
@@ -406,7 +407,7 @@ impl Course {
 
     fn tell_figures(&mut self, now: Span) {
         let acked = self.book.with(|inner| inner.meter.acked());
-        self.acked_per_second.push((now, acked));
+        self.acked_so_far.push((now, acked));
         let values = self.last.iter();
         let values = values.map(|(metric, (_, value))| (metric.name().to_owned(), *value));
         let values = values.collect();

@@ -1,0 +1,39 @@
+//! A verdict claims no more than was seen.
+
+use super::super::report_test::record;
+use super::*;
+
+#[test]
+fn nothing_is_held_that_was_not_looked_at() {
+    let mut run = record();
+    assert_eq!(Verdict::of(&run), Verdict::Held);
+    assert_eq!(
+        Tally::of(&run).in_words(),
+        "2 of 3 checks held, 1 not exercised"
+    );
+    run.expectations
+        .retain(|each| matches!(each.judgement, Judgement::NotExercised { .. }));
+    assert_eq!(Verdict::of(&run), Verdict::NotExercised);
+    assert_eq!(
+        Tally::of(&run).in_words(),
+        "0 of 1 checks held, 1 not exercised"
+    );
+    run.expectations.clear();
+    assert_eq!(Verdict::of(&run), Verdict::NotExercised);
+    assert_eq!(Tally::of(&run).in_words(), "nothing was expected");
+}
+
+#[test]
+fn how_it_ended_comes_before_what_held() {
+    for (outcome, words) in [
+        (Outcome::Passed, "held"),
+        (Outcome::Broken, "broken"),
+        (Outcome::CouldNotRun, "could not run"),
+        (Outcome::StoppedByGuard, "stopped by guard"),
+        (Outcome::StoppedByPerson, "stopped"),
+    ] {
+        let mut run = record();
+        run.outcome = outcome;
+        assert_eq!(Verdict::of(&run).words(), words);
+    }
+}
