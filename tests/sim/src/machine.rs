@@ -27,7 +27,7 @@ pub const EPOCH_MS: u64 = 1_767_225_600_000;
 /// How long one "hour" of retention lasts where the plan trims: the 24 hours of a stream are 8.4 s.
 const TRIM_HOUR_MS: u64 = 350;
 /// Where a node keeps its data.
-const DATA_DIR: &str = "/data";
+pub const DATA_DIR: &str = "/data";
 /// Writes are torn at multiples of so many bytes, unless a fault tears them finer.
 pub const TEAR_BYTES: u64 = 512;
 
