@@ -9,6 +9,8 @@
 //!   GET  /_ana/leaders                                 zones that are to have no leaders (`leaders`)
 //!   POST /_ana/leaders/move                            moves the leader of a group, or all of a zone
 //!   GET, POST /_ana/ledger, POST /_ana/ledger/stop      notes of puts and reads, on a lease (`ledger`)
+//!   GET  /_ana/members                                 the nodes of the cluster, and replicas on the move
+//!   POST /_ana/members/{add|remove|replace}            changes them (`members`)
 //!   GET  /_ana/faults                                  the faults that are on at this node, with the time they have left
 //!   POST /_ana/faults                                  switches a fault on, or renews it; the body is one fault
 //!   POST /_ana/faults/stop                             ends {"id": "..."} or {"all": true}
@@ -21,6 +23,7 @@ mod digest;
 pub mod document;
 pub mod leaders;
 pub mod ledger;
+mod members;
 
 use ana_gateway::{AdminHandler, AdminReply};
 use ana_router::Router;
@@ -83,6 +86,9 @@ impl NodeAdmin {
         }
         if path.starts_with(ledger::PATH) {
             return ledger::answer(&self.router, method, (path, query), body);
+        }
+        if path.starts_with(members::PATH) {
+            return members::answer(&self.router, method, path, body).await;
         }
         match (method, path) {
             ("GET", "/_ana/health") => self.health(),

@@ -21,6 +21,7 @@ pub mod roster;
 pub mod meddle;
 pub mod order;
 pub mod supervisor;
+pub mod members;
 pub mod supervisor_api;
 pub mod health;
 pub mod front_door;

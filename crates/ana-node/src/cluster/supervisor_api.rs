@@ -7,6 +7,8 @@
 //!   POST /_ana/supervisor/node/{id}/flip_bit                                {"file": "log", "seed": 1}
 //!   POST /_ana/supervisor/node/{id}/tear_tail                               {"bytes": 512, "seed": 1}
 //!   POST /_ana/supervisor/zone/{zone}/...                                   the same for all of a zone
+//!   POST /_ana/supervisor/members/add            {"zone": "b"}, or {} for the zone with the fewest nodes
+//!   POST /_ana/supervisor/members/forget/{id}
 //! ```
 //! Every answer is JSON; a POST answers when the order was carried out: `nodes` as they are then, and in `done` what
 //! was done to files, in words.
@@ -22,6 +24,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::meddle::{DamagedFile, Meddle, TORN_BYTES_MAX};
+use super::members::Members;
 use super::order::{PAUSE_MS_MAX, Verb};
 use super::supervisor::Handle;
 
@@ -35,6 +38,7 @@ pub type Answer = (StatusCode, Value);
 #[derive(Debug, Clone)]
 pub struct SupervisorApi {
     supervisor: Handle,
+    members: Members,
     about: About,
     authentication: Authentication,
 }
@@ -52,9 +56,15 @@ pub struct About {
 
 impl SupervisorApi {
     /// An API over the table behind `supervisor`, for those whom `authentication` admits.
-    pub fn new(supervisor: Handle, about: About, authentication: Authentication) -> SupervisorApi {
+    pub fn new(
+        supervisor: Handle,
+        members: Members,
+        about: About,
+        authentication: Authentication,
+    ) -> SupervisorApi {
         SupervisorApi {
             supervisor,
+            members,
             about,
             authentication,
         }
@@ -73,6 +83,8 @@ impl SupervisorApi {
         let parts: Vec<&str> = rest.split('/').collect();
         match (method, parts.as_slice()) {
             (&Method::GET, ["status"]) => (StatusCode::OK, self.status()),
+            (&Method::POST, ["members", "add"]) => self.members.add(body).await,
+            (&Method::POST, ["members", "forget", id]) => self.members.forget(id).await,
             (&Method::POST, [kind, name, verb]) => match read_verb(verb, body) {
                 Ok(Some(verb)) => self.order(kind, name, verb).await,
                 Ok(None) => wrong(StatusCode::NOT_FOUND, &format!("{verb} is not an order")),
@@ -195,7 +207,7 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     serde_json::from_slice(body).map_err(|error| error.to_string())
 }
 
-fn wrong(status: StatusCode, message: &str) -> Answer {
+pub(super) fn wrong(status: StatusCode, message: &str) -> Answer {
     (status, json!({ "message": message }))
 }
 
