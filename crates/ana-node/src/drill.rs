@@ -29,4 +29,5 @@ pub mod rows;
 pub mod rename;
 pub mod runner;
 pub mod report;
+pub mod simulated;
 pub mod sweep;

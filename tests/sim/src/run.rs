@@ -1,5 +1,6 @@
 //! One run of one seed, from start to verdict.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ana_check::{Verdict, check};
@@ -29,6 +30,8 @@ pub struct Report {
     pub read: u64,
     pub reshards: usize,
     pub elections: usize,
+    /// Changes of a data group's leader that somebody saw.
+    pub leader_changes: u64,
     pub counters: Counters,
     pub simulated: Duration,
     pub fingerprint: u64,
@@ -71,6 +74,7 @@ pub fn run(plan: Plan, keep: bool) -> Report {
         verdict,
         reshards: oracle.reshards,
         elections: oracle.elections.len(),
+        leader_changes: leader_changes(&oracle.elections),
         counters: counters::end(pair),
         simulated,
         fingerprint,
@@ -78,6 +82,18 @@ pub fn run(plan: Plan, keep: bool) -> Report {
         lines,
     }
 }
+
+/// How often a data group was led by another node than before.
+fn leader_changes(elections: &BTreeSet<(u64, u64, u64)>) -> u64 {
+    let pairs = elections.iter().zip(elections.iter().skip(1));
+    let changed = pairs.filter(|((group, _, before), (next, _, leader))| {
+        *group != METADATA && group == next && before != leader
+    });
+    u64::try_from(changed.count()).unwrap_or(u64::MAX)
+}
+
+/// The group that holds no shards.
+const METADATA: u64 = 0;
 
 fn add_clients(sim: &mut turmoil::Sim<'static>, shared: &Shared) {
     let seed = |part| shared.plan.derive(part);
