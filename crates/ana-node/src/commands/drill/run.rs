@@ -51,6 +51,9 @@ pub(in crate::commands) struct Run {
     /// Tell nothing while it runs.
     #[arg(long)]
     quiet: bool,
+    /// Carry faults out by the kernel's own means, on a cluster of `ana up --real`.
+    #[arg(long)]
+    real: bool,
     #[command(flatten)]
     simulate: Simulate,
     #[command(flatten)]
@@ -79,7 +82,7 @@ impl Run {
             stop,
         };
         let order = self.order(context, source);
-        let cluster = cluster(context);
+        let cluster = cluster(context).really(self.real);
         let quiet = self.quiet;
         let mut kept = None;
         let running = runner::run(&cluster, order, outlet, |run, seed| {
@@ -112,6 +115,9 @@ impl Run {
         let mut again = format!("ana drill run {}", source.word);
         if let Some(stream) = &self.stream {
             again.push_str(&format!(" --stream {stream}"));
+        }
+        if self.real {
+            again.push_str(" --real");
         }
         if self.i_know {
             again.push_str(" --i-know");

@@ -27,7 +27,7 @@ const PROGRAM: &str = "ana-sim";
 #[derive(Debug, clap::Args)]
 pub(super) struct Simulate {
     /// Run it in the seeded simulator (the program ana-sim) instead of on a cluster.
-    #[arg(long, conflicts_with_all = ["seed", "i_know", "stream", "html", "junit"])]
+    #[arg(long, conflicts_with_all = ["seed", "i_know", "stream", "html", "junit", "real"])]
     sim: bool,
     /// With --sim: so many seeds; 20 without it.
     #[arg(long, value_name = "N", requires = "sim", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]

@@ -15,6 +15,8 @@ struct Line {
     #[arg(long)]
     stream: Option<String>,
     #[arg(long)]
+    real: bool,
+    #[arg(long)]
     html: Option<String>,
     #[arg(long)]
     junit: Option<String>,
@@ -63,6 +65,7 @@ fn what_means_nothing_is_refused() {
         "--sim --nodes-per-zone 4",
         "--sim --seed 3",
         "--sim --i-know",
+        "--sim --real",
         "--sim --stream orders",
         "--sim --html x",
         "--sim --junit x",
