@@ -168,3 +168,25 @@ fn drive(sim: &mut turmoil::Sim<'static>, world: &mut World, shared: &Shared) ->
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::leader_changes;
+
+    #[test]
+    fn another_leader_of_a_data_group_is_a_change() {
+        for (elections, changes) in [
+            (vec![], 0),
+            (vec![(1, 1, 2)], 0),
+            // The metadata hold no shards.
+            (vec![(0, 1, 1), (0, 2, 2)], 0),
+            (vec![(1, 1, 2), (1, 2, 2), (1, 3, 1)], 1),
+            (vec![(1, 1, 2), (2, 1, 3), (2, 4, 1), (2, 5, 3)], 2),
+        ] {
+            let elections: BTreeSet<_> = elections.into_iter().collect();
+            assert_eq!(leader_changes(&elections), changes, "{elections:?}");
+        }
+    }
+}

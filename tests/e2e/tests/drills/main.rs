@@ -4,6 +4,7 @@
 mod ended;
 mod held;
 mod refused;
+mod simulated;
 
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};

@@ -133,3 +133,89 @@ fn measured(
 fn count(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use ana_check::{History, check};
+
+    use super::*;
+    use crate::counters::Counters;
+    use crate::invariants::Broken;
+
+    fn report(elections: usize, leader_changes: u64) -> Report {
+        Report {
+            seed: 3,
+            broken: Vec::new(),
+            verdict: check(&History::new(ana_check::history::Rules::default())),
+            acknowledged: 0,
+            unknown: 0,
+            read: 0,
+            reshards: 0,
+            elections,
+            leader_changes,
+            counters: Counters::default(),
+            simulated: Duration::from_secs(9),
+            fingerprint: 0,
+            events: 0,
+            lines: Vec::new(),
+        }
+    }
+
+    fn drill(checks: &[&str]) -> Drill {
+        let text = format!(
+            "drill = \"d\"\nabout = \"a\"\n[[step]]\nat = \"1s\"\ndo = \"node.kill\"\non = \"node 1\"\nfor = \"1s\"\n\
+             [expect]\nall = {checks:?}\n"
+        );
+        Drill::from_toml(&text).expect("it reads")
+    }
+
+    fn verdict(checks: &str, report: &Report) -> &'static str {
+        let judged = expected(&drill(&[checks]), report);
+        match &judged[0] {
+            it if it.broken.is_some() => "broken",
+            it if it.not_judged.is_some() => "not judged",
+            it if it.looked_at == 0 => "nothing to look at",
+            _ => "held",
+        }
+    }
+
+    #[test]
+    fn what_was_seen_is_judged_and_times_are_not() {
+        let seen = report(4, 1);
+        for (check, expected) in [
+            ("leader_changes <= 1", "held"),
+            ("leader_changes <= 0", "broken"),
+            ("leader_changes >= 0", "held"),
+            // Throughout: it began with none.
+            ("leader_changes >= 1", "broken"),
+            ("leader_changes >= 1 within 30s of heal", "held"),
+            ("leader_changes == 2 within 30s of heal", "broken"),
+            ("write_gap <= 5s", "not judged"),
+            ("all_shards_writable within 30s of heal", "not judged"),
+            ("no_acked_record_lost", "nothing to look at"),
+            ("acked_lost == 0", "nothing to look at"),
+        ] {
+            assert_eq!(verdict(check, &seen), expected, "{check}");
+        }
+        let nothing = report(0, 0);
+        assert_eq!(
+            verdict("leader_changes <= 1", &nothing),
+            "nothing to look at"
+        );
+    }
+
+    #[test]
+    fn a_run_that_got_stuck_is_told_in_its_words() {
+        let mut stuck = report(1, 0);
+        stuck.broken.push(Broken {
+            promise: "the run comes to its end",
+            what: "clients still wait".to_owned(),
+        });
+        let told = told(&drill(&["leader_changes <= 1"]), &stuck);
+        let first = told.first_broken().expect("broken");
+        assert_eq!((told.seed, first.found.as_str()), (3, "clients still wait"));
+        assert!(told.broke("the run comes to its end"));
+    }
+}
