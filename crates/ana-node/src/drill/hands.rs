@@ -139,9 +139,11 @@ impl Hand {
             .map_err(|error| error.to_string())
             .and_then(|pick| {
                 let means = means::means(task, &pick, &topology, &mut chance);
-                let means = means.map(|usual| match self.shared.cluster.is_real() {
-                    true => means::real::means(task.action, usual),
-                    false => usual,
+                let means = means.map(|usual| {
+                    if self.shared.cluster.is_real() {
+                        return means::real::means(task.action, usual);
+                    }
+                    usual
                 });
                 means
                     .map(|means| (pick, means))

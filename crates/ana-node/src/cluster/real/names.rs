@@ -76,6 +76,11 @@ impl Names {
         format!("{}.254/24", self.network)
     }
 
+    /// All addresses.
+    pub(super) fn network(&self) -> String {
+        format!("{}.0/24", self.network)
+    }
+
     /// This machine's end of a node's cable.
     pub(super) fn cable(&self, id: u64) -> String {
         format!("ana{}v{id}", self.tag)

@@ -19,6 +19,13 @@ fn has_device(name: &str) -> Result<bool, String> {
 
 pub(super) async fn make_bridge(names: &Names) -> Result<(), String> {
     let (bridge, address) = (names.bridge(), names.bridge_address());
+    let network = names.network();
+    let routes = run("ip", &["route", "show", network.as_str()]).await?;
+    if !routes.trim().is_empty() {
+        return Err(format!(
+            "the network {network} is there already, perhaps of another cluster of this kind: take another --data-dir"
+        ));
+    }
     ip(&format!("link add {bridge} type bridge")).await?;
     ip(&format!("addr add {address} dev {bridge}")).await?;
     ip(&format!("link set {bridge} up")).await
