@@ -53,7 +53,7 @@ impl Freezer {
             match fs::read_to_string(self.dir.join("cgroup.procs")) {
                 Ok(ids) if ids.is_empty() => break,
                 Ok(_) if waited < EMPTY_MAX => {
-                    self.thaw().map_err(|e| self.failed("thawed", &e))?
+                    self.thaw().map_err(|e| self.failed("thawed", &e))?;
                 }
                 Ok(_) => return Err(self.failed("emptied", &"a process in it does not end")),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
