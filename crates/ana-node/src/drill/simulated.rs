@@ -322,7 +322,8 @@ impl Hearing {
             simulation.outcome = Outcome::StoppedByPerson;
         }
         let is_done = simulation.outcome != Outcome::Passed || simulation.seeds_run == *seeds;
-        if !self.began || !is_done {
+        // A person may be faster than its first word.
+        if !(self.began || stopped) || !is_done {
             return Err(format!(
                 "the simulator ended after {} of {seeds} seeds ({how})",
                 simulation.seeds_run

@@ -135,8 +135,9 @@ fn promises_come_before_expectations() {
 
 #[test]
 fn an_end_before_the_end_is_never_a_pass() {
-    let cases: [(&[Told], bool, Option<Outcome>); 6] = [
+    let cases: [(&[Told], bool, Option<Outcome>); 7] = [
         (&[], false, None),
+        (&[], true, Some(Outcome::StoppedByPerson)),
         (&[began()], false, None),
         (&[began(), Told::Seed(run(5, Vec::new()))], false, None),
         (
