@@ -35,15 +35,22 @@ pub(super) struct Seed {
     /// Plant a mistake (a build of its own; `plant list`)
     #[arg(long)]
     bug: Option<String>,
+    #[command(flatten)]
+    terse: Terse,
+    /// Nodes in each of the three zones instead of the seed's
+    #[arg(long, requires = "drill", value_parser = nodes_per_zone)]
+    nodes_per_zone: Option<usize>,
+}
+
+/// What whoever started this process wants to read.
+#[derive(Debug, Args)]
+struct Terse {
     /// Print what was broken and nothing else
     #[arg(long, conflicts_with_all = ["print", "minimise"])]
     brief: bool,
     /// Print what the run of a drill came to as one line of JSON and nothing else
     #[arg(long, requires = "drill", conflicts_with_all = ["print", "minimise", "brief"])]
     told: bool,
-    /// Nodes in each of the three zones instead of the seed's
-    #[arg(long, requires = "drill", value_parser = nodes_per_zone)]
-    nodes_per_zone: Option<usize>,
 }
 
 impl Seed {
@@ -65,12 +72,12 @@ impl Seed {
             plan.keep(only)
                 .map_err(|none| anyhow!("there is no fault {none}: the plan has {many}"))?;
         }
-        if let (true, Some(drill)) = (self.told, &drill) {
+        if let (true, Some(drill)) = (self.terse.told, &drill) {
             let told = drill::told(drill, &run(plan, false));
             say(&serde_json::to_string(&told)?);
             return Ok(verdict(told.first_broken().is_none()));
         }
-        if self.brief {
+        if self.terse.brief {
             let report = run(plan, false);
             tell(&report);
             return Ok(verdict(report.broken.is_empty()));

@@ -37,8 +37,8 @@ pub fn expected(drill: &Drill, report: &Report) -> Vec<SeedExpectation> {
 pub fn told(drill: &Drill, report: &Report) -> SeedRun {
     let broken = report.broken.iter().map(|broken| {
         let judged = report.verdict.judgements.iter();
-        let judged = judged.filter(|judgement| judgement.found > 0);
-        match judged.into_iter().find(|it| it.promise == broken.promise) {
+        let mut judged = judged.filter(|judgement| judgement.found > 0);
+        match judged.find(|it| it.promise == broken.promise) {
             Some(judgement) => of_judgement(judgement),
             None => BrokenCheck {
                 check: broken.promise.to_owned(),
