@@ -8,6 +8,8 @@
 //!   POST /_ana/leader/transfer?group=G&to=N            asks the leader (this node) to hand over
 //!   GET  /_ana/leaders                                 zones that are to have no leaders (`leaders`)
 //!   POST /_ana/leaders/move                            moves the leader of a group, or all of a zone
+//!   GET  /_ana/members                                 the nodes of the cluster, and replicas on the move
+//!   POST /_ana/members/{add|remove|replace}            changes them (`members`)
 //!   GET  /_ana/faults                                  the faults that are on at this node, with the time they have left
 //!   POST /_ana/faults                                  switches a fault on, or renews it; the body is one fault
 //!   POST /_ana/faults/stop                             ends {"id": "..."} or {"all": true}
@@ -19,6 +21,7 @@
 mod digest;
 pub mod document;
 pub mod leaders;
+mod members;
 
 use ana_gateway::{AdminHandler, AdminReply};
 use ana_router::Router;
@@ -78,6 +81,9 @@ impl NodeAdmin {
         }
         if path.starts_with(leaders::PATH) {
             return leaders::answer(&self.router, method, path, body).await;
+        }
+        if path.starts_with(members::PATH) {
+            return members::answer(&self.router, method, path, body).await;
         }
         match (method, path) {
             ("GET", "/_ana/health") => self.health(),

@@ -22,6 +22,7 @@ pub mod meddle;
 pub mod real;
 pub mod order;
 pub mod supervisor;
+pub mod members;
 pub mod supervisor_api;
 pub mod health;
 pub mod front_door;

@@ -89,8 +89,8 @@ First steps:
   ana verify                               is everything that was acknowledged still there?
 
 Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 already exists, 5 throttled, 6 unavailable,
-7 timed out, 8 not allowed, 10 unhealthy, 11 an acknowledged record is lost, 130 interrupted.
-Those of `ana drill run` are its own.";
+7 timed out, 8 not allowed, 10 unhealthy, 11 an acknowledged record is lost, 12 a node that was
+removed, 130 interrupted. Those of `ana drill run` are its own.";
 
 #[derive(Debug, Subcommand)]
 enum Command {

@@ -21,7 +21,10 @@
 //! key = "/etc/anabranch/key.pem"
 //! plain = "refuse"
 //!
-//! [[members]]                     # required: the founding nodes, the same list on every node
+//! join = true                     # only for a node that is added to a cluster that exists
+//!
+//! [[members]]                     # required: the founding nodes, the same list on every node; with `join`, some
+//!                                 # nodes of the cluster
 //! id = 1
 //! zone = "a"
 //! api = "10.0.1.10:4567"          # where clients reach it
@@ -115,8 +118,19 @@ pub struct NodeConfig {
     /// When on-demand streams follow their load.
     #[serde(default)]
     pub on_demand: OnDemandSettings,
-    /// The founding nodes, the same list on every node.
+    /// The node joins a cluster that exists: it founds none, and waits until it is added to one (`ana node add`); off.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub join: bool,
+    /// The founding nodes, the same list on every node. With `join`, this node and some of the cluster.
     pub members: Vec<MemberConfig>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde gives it a reference"
+)]
+fn is_off(on: &bool) -> bool {
+    !on
 }
 
 /// Whether AWS's per-shard limits hold.
@@ -286,6 +300,7 @@ impl NodeConfig {
             log: LogSettings::default(),
             trim: TrimTimes::default(),
             on_demand: OnDemandSettings::default(),
+            join: false,
             members,
         }
     }
@@ -393,7 +408,7 @@ impl NodeConfig {
         let mut ids = BTreeSet::new();
         let mut addresses = BTreeSet::new();
         for member in &self.members {
-            check_node(member.id, &member.zone)?;
+            member.check()?;
             if !ids.insert(member.id) {
                 return Err(invalid(
                     "members.id",
@@ -401,8 +416,6 @@ impl NodeConfig {
                 ));
             }
             for (key, address) in [("members.api", &member.api), ("members.peer", &member.peer)] {
-                check_address(key, address)?;
-                check_reachable(key, address)?;
                 if !addresses.insert(address) {
                     return Err(invalid(key, format!("{address} is there twice")));
                 }
@@ -495,6 +508,19 @@ impl MemberConfig {
     /// The identity as the rest of the program knows it.
     pub fn node_id(&self) -> NodeId {
         NodeId(self.id)
+    }
+
+    /// Checks every value.
+    ///
+    /// # Errors
+    /// The first impossible value.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        check_node(self.id, &self.zone)?;
+        for (key, address) in [("members.api", &self.api), ("members.peer", &self.peer)] {
+            check_address(key, address)?;
+            check_reachable(key, address)?;
+        }
+        Ok(())
     }
 }
 

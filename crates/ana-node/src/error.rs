@@ -33,6 +33,8 @@ pub enum Exit {
     Unhealthy,
     /// 11: a verification found that an acknowledged record is gone.
     LostRecord,
+    /// 12: a node that was removed from the cluster, or whose data directory is another one than before.
+    Expelled,
     /// 130: stopped by Ctrl-C.
     Interrupted,
 }
@@ -52,6 +54,7 @@ impl Exit {
             Exit::Permission => 8,
             Exit::Unhealthy => 10,
             Exit::LostRecord => 11,
+            Exit::Expelled => 12,
             Exit::Interrupted => 130,
         }
     }

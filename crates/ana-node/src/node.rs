@@ -26,7 +26,7 @@ use ana_log::LogConfig;
 use ana_raft::{
     CheckpointStore, GroupError, GroupHealth, Groups, PeerServer, Peers, RaftNodeConfig,
 };
-use ana_router::{Limits, Member, Router, RouterConfig};
+use ana_router::{Expelled, Limits, Member, Router, RouterConfig};
 use ana_types::{AccountId, KinesisError, NameError, NodeId, Region, Zone};
 use tokio::sync::watch;
 
@@ -192,6 +192,11 @@ impl Node {
         }
     }
 
+    /// Waits until the cluster goes on without this node, which has to end then for good.
+    pub async fn until_expelled(&self) -> Expelled {
+        self.router.until_expelled().await
+    }
+
     /// Before a planned end: gives leaderships away, so that clients do not wait for elections.
     pub async fn hand_over(&self) {
         let given = self.router.hand_over().await;
@@ -275,7 +280,7 @@ async fn gateway_config(env: &Env, config: &NodeConfig) -> Result<GatewayConfig,
     })
 }
 
-fn member(config: &MemberConfig) -> Result<Member, NameError> {
+pub(crate) fn member(config: &MemberConfig) -> Result<Member, NameError> {
     Ok(Member {
         id: config.node_id(),
         zone: Zone::new(&config.zone)?,
@@ -314,6 +319,8 @@ fn router_config(config: &NodeConfig) -> Result<RouterConfig, NameError> {
         members: config
             .members
             .iter()
+            // One that joins founds nothing.
+            .filter(|it| !config.join || it.id != config.node_id)
             .map(member)
             .collect::<Result<_, _>>()?,
         account: AccountId::new(&config.account)?,

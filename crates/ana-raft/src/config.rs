@@ -12,6 +12,9 @@ use openraft::SnapshotPolicy;
 
 use crate::error::GroupError;
 
+/// Name of the directory of all groups in that of a node.
+pub(crate) const GROUPS_DIR: &str = "groups";
+
 /// Time between heartbeats of a leader, milliseconds.
 pub const HEARTBEAT_MS: u64 = 75;
 /// Least time that a follower waits for its leader, milliseconds: three heartbeats.
@@ -152,7 +155,7 @@ impl RaftNodeConfig {
     /// Directory of all groups.
     #[must_use]
     pub fn groups_dir(&self) -> PathBuf {
-        self.data_dir.join("groups")
+        self.data_dir.join(GROUPS_DIR)
     }
 
     /// openraft's settings.

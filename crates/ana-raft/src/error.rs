@@ -91,6 +91,20 @@ pub enum GroupError {
         /// What was awaited.
         what: &'static str,
     },
+    /// A leader that is to leave the group has to hand over first.
+    #[error("group {group}: its leader cannot remove itself, it has to hand over first")]
+    LeaderStays {
+        /// The group.
+        group: GroupId,
+    },
+    /// The metadata places the group's replicas elsewhere.
+    #[error("group {group}: no replica of it belongs on node {node}")]
+    PlacedElsewhere {
+        /// The group.
+        group: GroupId,
+        /// The node.
+        node: NodeId,
+    },
     /// Only the leader can do this.
     #[error("group {group}: not the leader (leader: {leader:?})")]
     NotLeader {

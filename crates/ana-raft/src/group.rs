@@ -8,8 +8,8 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ana_env::{Env, runtime, time};
@@ -27,10 +27,11 @@ use crate::batcher::{Batcher, SubBatch};
 use crate::config::RaftNodeConfig;
 use crate::entry::{Answer, Command, Proposal, Reply};
 use crate::error::{GroupError, ProposeError, UnknownWhy};
+use crate::left::Left;
 use crate::points::PointInfo;
 use crate::propose;
 use crate::state_machine::{Machine, MachineKind, Shared};
-use crate::types::{Raft, TC};
+use crate::types::{LogId, Raft, TC};
 use crate::upkeep::{Checkpointer, Gate};
 
 /// Disk use of the node in thousandths, kept by [`crate::Groups`] and read before every proposal.
@@ -63,8 +64,15 @@ pub(crate) struct Inner {
     pub(crate) gate: Arc<Gate>,
     /// Absent when the log is corrupt.
     pub(crate) running: Option<Running>,
+    /// What an earlier replica here had promised and this one has not reached when it started.
+    pub(crate) owed: Option<Left>,
     /// Why there is nothing running although the log itself is sound.
     pub(crate) broken: Option<String>,
+    /// Held while the members change: an async lock, because what it keeps apart are proposals of
+    /// several steps. Each of them ends.
+    pub(crate) changing: tokio::sync::Mutex<()>,
+    /// Where the metadata places its replicas; a plain lock for a few words.
+    pub(crate) placed: Mutex<Option<BTreeSet<NodeId>>>,
     /// It was here before and was wiped away; what lies here now is nothing.
     pub(crate) lost: bool,
 }
@@ -109,10 +117,21 @@ impl Group {
         self.running().ok().map(|running| running.raft.clone())
     }
 
-    /// Whether this replica may answer votes.
+    /// Whether this replica takes part in elections.
     #[must_use]
     pub fn votes_allowed(&self) -> bool {
         self.running().is_ok() && self.inner.gate.is_open(&self.inner.env)
+    }
+
+    /// Whether this replica may answer when somebody whose log ends with `last` asks for its vote. It may before it stands
+    /// for election itself, when it follows an earlier one that would have.
+    #[must_use]
+    pub fn may_vote_for(&self, last: Option<&LogId>) -> bool {
+        let inner = &self.inner;
+        let owed = inner.owed.as_ref().filter(|_| inner.gate.owes());
+        self.running().is_ok()
+            && inner.gate.is_open_but_for_debts(&inner.env)
+            && owed.is_none_or(|owed| owed.is_met_by(last))
     }
 
     /// Whether this replica may take entries from a leader: not on a disk that is nearly full.

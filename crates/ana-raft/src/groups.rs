@@ -24,6 +24,7 @@ use crate::checkpoint::CheckpointStore;
 use crate::config::RaftNodeConfig;
 use crate::error::GroupError;
 use crate::group::{DiskUse, Group};
+use crate::left::{self, Departure, departure};
 use crate::open::{Parts, make_dir};
 use crate::peer_server::{GroupLookup, PeerServer, Replica};
 use crate::peers::{CallHandler, Peers};
@@ -32,7 +33,7 @@ use crate::repair::RaftCalls;
 use crate::state_machine::MachineKind;
 use crate::status::GroupStatus;
 use crate::succession::Losses;
-use crate::types::Raft;
+use crate::types::{LogId, Raft};
 
 /// How often the disk's use is looked at.
 const DISK_TICK: Duration = Duration::from_millis(1000);
@@ -203,7 +204,7 @@ impl Groups {
     }
 
     /// Stops the replica of a group and removes its files. Only because a committed entry says that
-    /// the group is deleted.
+    /// the group is deleted, or that it has left this node.
     ///
     /// # Errors
     /// When the files cannot be removed; repeating it goes on where it stopped.
@@ -224,6 +225,46 @@ impl Groups {
         remove_dir(disk, &aside).await.map_err(io)?;
         disk.sync_dir(&groups_dir).await.map_err(io)?;
         parts.checkpoints.remove(id).await.map_err(io)
+    }
+
+    /// Stops the replica of a group and removes its files, all but what it had promised. Only because
+    /// a committed entry says that it has left this node.
+    ///
+    /// # Errors
+    /// When the files cannot be removed; repeating it goes on where it stopped.
+    pub async fn leave(&self, id: GroupId, kind: MachineKind) -> Result<Departure, GroupError> {
+        let _owned = self.own(id).await;
+        let parts = self.parts();
+        let io = |source| GroupError::Io { group: id, source };
+        let open = self.table().get_mut(&id).and_then(|slot| slot.group.take());
+        let departure = match open {
+            Some(group) => group.leave().await?,
+            None => {
+                let dir = parts.config.group_dir(id);
+                let rebuilt = self.is_rebuilt().await.map_err(io)?;
+                match departure(&parts.env, &dir, rebuilt).await.map_err(io)? {
+                    Some(departure) => departure,
+                    None => {
+                        // What it had promised is in its log.
+                        let network = self.inner.peers.network(id);
+                        let group = Group::open(parts.clone(), id, kind, network).await?;
+                        group.leave().await?
+                    }
+                }
+            }
+        };
+        parts.checkpoints.remove(id).await.map_err(io)?;
+        Ok(departure)
+    }
+
+    /// Whether there is a replica of a group on this node's disk, open or not. What one that has left leaves behind
+    /// is none.
+    ///
+    /// # Errors
+    /// When its directory cannot be read.
+    pub async fn has_replica(&self, id: GroupId) -> io::Result<bool> {
+        let parts = self.parts();
+        left::has_replica(&*parts.env.disk, &parts.config.group_dir(id)).await
     }
 
     /// Stops all replicas.
@@ -254,6 +295,9 @@ impl Groups {
 
 impl GroupLookup for Groups {
     fn replica(&self, group: GroupId) -> Option<Arc<dyn Replica>> {
+        if self.inner.peers.stands_aside() {
+            return None;
+        }
         Some(Arc::new(self.raft(group)?))
     }
 
@@ -265,8 +309,13 @@ impl GroupLookup for Groups {
         self.raft(group).is_some()
     }
 
-    fn votes_allowed(&self, group: GroupId) -> bool {
-        self.get(group).is_some_and(|group| group.votes_allowed())
+    fn is_removed(&self, node: NodeId) -> bool {
+        self.inner.peers.is_removed(node)
+    }
+
+    fn may_vote_for(&self, group: GroupId, last: Option<&LogId>) -> bool {
+        self.get(group)
+            .is_some_and(|group| group.may_vote_for(last))
     }
 
     fn peer_lost(&self, node: NodeId) {

@@ -11,13 +11,16 @@ use openraft::errors::{ClientWriteError, RaftError};
 
 use crate::error::GroupError;
 use crate::group::Group;
+use crate::placement::Former;
 use crate::status::{GroupHealth, GroupStatus, PeerProgress, Role};
 use crate::types::{Raft, TC};
 
 /// How long one change of members may take, and a new learner to catch up.
 const CHANGE_WAIT: Duration = Duration::from_secs(30);
+/// A learner this close counts as added, entries.
+const LEARNER_LAG_MAX: u64 = 5000;
 /// A learner this close to the leader may become a voter, entries.
-const PROMOTE_LAG_MAX: u64 = 64;
+pub(crate) const PROMOTE_LAG_MAX: u64 = 64;
 
 impl Group {
     fn leading(&self) -> Result<Raft, GroupError> {
@@ -39,11 +42,25 @@ impl Group {
     /// When this replica does not lead, or it takes too long; the learner may then be added still.
     pub async fn add_learner(&self, node: NodeId) -> Result<(), GroupError> {
         let raft = self.leading()?;
-        let adding = raft.add_learner(node.0, (), true);
-        match time::timeout(CHANGE_WAIT, adding).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(self.change_error(error)),
-            Err(_elapsed) => Err(GroupError::TimedOut {
+        self.invite(node).await?;
+        let lag_max = LEARNER_LAG_MAX;
+        let wait = raft.wait(Some(CHANGE_WAIT));
+        let caught_up = wait.metrics(
+            |m| {
+                let last = m.last_log_index.unwrap_or(0);
+                let replication = m.replication.as_ref();
+                // Who leads no more does not know.
+                let of_node = replication.map(|it| it.get(&node.0));
+                of_node.is_none_or(|it| {
+                    let matched = it.and_then(|it| it.as_ref()).map(|id| id.index);
+                    matched.is_some_and(|matched| last.saturating_sub(matched) <= lag_max)
+                })
+            },
+            "the new learner has caught up",
+        );
+        match caught_up.await {
+            Ok(_) => Ok(()),
+            Err(_waited) => Err(GroupError::TimedOut {
                 group: self.id(),
                 what: "a new learner",
             }),
@@ -57,13 +74,22 @@ impl Group {
     /// When this replica does not lead, a node is unknown, or it takes too long; the change may
     /// then happen still.
     pub async fn change_voters(&self, voters: BTreeSet<NodeId>) -> Result<(), GroupError> {
-        let voters: BTreeSet<u64> = voters.into_iter().map(|node| node.0).collect();
-        self.change(ChangeMembers::ReplaceAllVoters(voters)).await
+        self.become_voters(voters, Former::Leave).await
     }
 
-    async fn change(&self, change: ChangeMembers<u64, ()>) -> Result<(), GroupError> {
+    /// One change of the members, to its end: both steps of it when it needs a joint phase.
+    pub(crate) async fn change(
+        &self,
+        change: ChangeMembers<u64, ()>,
+        former: Former,
+    ) -> Result<(), GroupError> {
         let raft = self.leading()?;
-        match time::timeout(CHANGE_WAIT, raft.change_membership(change, false)).await {
+        let retain = former == Former::Follow;
+        let changing = async {
+            let _alone = self.inner.changing.lock().await;
+            raft.change_membership(change, retain).await
+        };
+        match time::timeout(CHANGE_WAIT, changing).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(self.change_error(error)),
             Err(_elapsed) => Err(GroupError::TimedOut {
@@ -133,11 +159,11 @@ impl Group {
         };
         if known(&raft) {
             if raft.voter_ids().any(|voter| voter == node.0) {
-                self.change(ChangeMembers::RemoveVoters(BTreeSet::from([node.0])))
+                let voters = BTreeSet::from([node.0]);
+                self.change(ChangeMembers::RemoveVoters(voters), Former::Leave)
                     .await?;
             } else {
-                self.change(ChangeMembers::RemoveNodes(BTreeSet::from([node.0])))
-                    .await?;
+                self.dismiss(&BTreeSet::from([node])).await?;
             }
         }
         let committed = raft
@@ -167,17 +193,20 @@ impl Group {
         if raft.voter_ids().any(|voter| voter == node.0) {
             return Ok(true);
         }
+        if !self.is_placed_on(node) {
+            return Err(GroupError::PlacedElsewhere {
+                group: self.id(),
+                node,
+            });
+        }
         if !raft.learner_ids().any(|learner| learner == node.0) {
-            let nodes = std::collections::BTreeMap::from([(node.0, ())]);
-            self.change(ChangeMembers::AddNodes(nodes)).await?;
+            self.invite(node).await?;
             return Ok(false);
         }
-        let close =
-            self.status().peers.iter().any(|peer| {
-                peer.node == node && peer.matched.is_some() && peer.lag <= PROMOTE_LAG_MAX
-            });
+        let close = self.has_caught_up(node);
         if close {
-            self.change(ChangeMembers::AddVoterIds(BTreeSet::from([node.0])))
+            let voters = BTreeSet::from([node.0]);
+            self.change(ChangeMembers::AddVoterIds(voters), Former::Leave)
                 .await?;
         }
         Ok(close)

@@ -96,6 +96,14 @@ impl PeerNetwork {
         }
     }
 
+    /// As [`Self::ask_control`], unless this node stands aside.
+    async fn ask_for_vote(&self, body: Body) -> Result<Body, RPCError<TC>> {
+        if self.peers.stands_aside() {
+            return Err(RPCError::Unreachable(Unreachable::new(&StandsAside)));
+        }
+        self.ask_control(RPCTypes::Vote, body).await
+    }
+
     async fn ask_control(&self, what: RPCTypes, body: Body) -> Result<Body, RPCError<TC>> {
         let asked = self.ask(Lane::Control, body, CONTROL_ANSWER_MAX).await;
         asked.map_err(|error| self.rpc_error(&error, what, CONTROL_ANSWER_MAX))
@@ -122,6 +130,11 @@ impl PeerNetwork {
         }
     }
 }
+
+/// This node keeps out of all groups.
+#[derive(Debug, thiserror::Error)]
+#[error("this node takes part in no group yet")]
+struct StandsAside;
 
 /// An answer that does not decode, or a request that does not encode.
 fn bad_message(error: &ConvertError) -> RPCError<TC> {
@@ -186,7 +199,7 @@ impl RaftNetworkV2<TC> for PeerNetwork {
         _option: RPCOption,
     ) -> Result<VoteResponse<TC>, RPCError<TC>> {
         let body = Body::Vote(convert::ballot_to_wire(&rpc));
-        match self.ask_control(RPCTypes::Vote, body).await? {
+        match self.ask_for_vote(body).await? {
             Body::VoteReply(reply) => {
                 convert::ballot_reply_from_wire(reply).map_err(|error| bad_message(&error))
             }
@@ -200,7 +213,7 @@ impl RaftNetworkV2<TC> for PeerNetwork {
         _option: RPCOption,
     ) -> Result<VoteResponse<TC>, RPCError<TC>> {
         let body = Body::PreVote(convert::ballot_to_wire(&rpc));
-        match self.ask_control(RPCTypes::Vote, body).await? {
+        match self.ask_for_vote(body).await? {
             Body::PreVoteReply(reply) => {
                 convert::ballot_reply_from_wire(reply).map_err(|error| bad_message(&error))
             }

@@ -25,6 +25,7 @@ use crate::checkpoint::{self, CheckpointStore};
 use crate::config::RaftNodeConfig;
 use crate::error::GroupError;
 use crate::group::{DiskUse, Group, Inner, Running};
+use crate::left::{self, Left};
 use crate::log_store::LogStore;
 use crate::points::Image;
 use crate::rebuild;
@@ -70,18 +71,28 @@ impl Group {
         let raft_config = Arc::new(parts.config.raft(id)?);
         let io = |source| GroupError::Io { group: id, source };
         let dir = parts.config.group_dir(id);
-        let (rejoin, lost) = prepare(&parts, &dir).await.map_err(io)?;
+        let Found { rejoin, lost, left } = prepare(&parts, &dir).await.map_err(io)?;
         let log = open_log(&parts, &dir)
             .await
             .map_err(|source| GroupError::Log { group: id, source })?;
         let log = Arc::new(log);
+        let owed = match left {
+            Some(left) => left::restore(&parts.env, &dir, left, &log)
+                .await
+                .map_err(io)?,
+            None => None,
+        };
 
         let (core, image, broken) = match recover(&parts, id, kind, &log).await {
             Ok((core, image)) => (core, image, None),
             Err(error) => (Core::new(kind), None, Some(error.to_string())),
         };
         let shared = Arc::new(Shared::new(kind, core, image));
-        let gate = Arc::new(gate(&parts, &log, rejoin.as_ref()));
+        let gate = Arc::new(
+            gate(&parts, &log)
+                .rejoining(rejoin.is_some())
+                .owing(owed.is_some()),
+        );
         let mut inner = Inner {
             id,
             env: parts.env.clone(),
@@ -92,7 +103,10 @@ impl Group {
             shared,
             gate,
             running: None,
+            owed,
             broken,
+            changing: tokio::sync::Mutex::default(),
+            placed: std::sync::Mutex::default(),
             lost,
         };
         let is_sound = !lost && inner.broken.is_none();
@@ -114,8 +128,18 @@ impl Group {
     }
 }
 
-/// Makes the group's directory, durably, and reads the mark of a repair and that of a replica that was lost.
-async fn prepare(parts: &Parts, dir: &Path) -> io::Result<(Option<Rejoin>, bool)> {
+/// What lies in a group's directory beside its log.
+struct Found {
+    /// The mark of a repair.
+    rejoin: Option<Rejoin>,
+    /// The mark of a replica that was lost.
+    lost: bool,
+    /// What an earlier replica has left behind.
+    left: Option<Left>,
+}
+
+/// Makes the group's directory, durably, and reads the marks in it.
+async fn prepare(parts: &Parts, dir: &Path) -> io::Result<Found> {
     let disk = &*parts.env.disk;
     let is_empty = match disk.list(dir).await {
         Ok(entries) => entries.is_empty(),
@@ -126,8 +150,10 @@ async fn prepare(parts: &Parts, dir: &Path) -> io::Result<(Option<Rejoin>, bool)
     if is_empty && rebuild::is_under_way(disk, &parts.config.data_dir).await? {
         rebuild::mark_lost(disk, dir).await?;
     }
+    let left = left::prepare(&parts.env, dir).await?;
     let lost = rebuild::is_lost(disk, dir).await?;
-    Ok((Rejoin::load(&parts.env, dir).await?, lost))
+    let rejoin = Rejoin::load(&parts.env, dir).await?;
+    Ok(Found { rejoin, lost, left })
 }
 
 /// Makes a directory and what is missing above it, all of it durable. A directory whose entry in
@@ -190,7 +216,7 @@ async fn recover(
 }
 
 /// A replica that has never heard of a leader has promised nothing and may vote at once.
-fn gate(parts: &Parts, log: &Log, rejoin: Option<&Rejoin>) -> Gate {
+fn gate(parts: &Parts, log: &Log) -> Gate {
     let bounds = log.bounds();
     let fresh = log.vote().is_none() && bounds.last.is_none() && bounds.purged.is_none();
     let silence = if fresh {
@@ -198,7 +224,7 @@ fn gate(parts: &Parts, log: &Log, rejoin: Option<&Rejoin>) -> Gate {
     } else {
         parts.config.silence()
     };
-    Gate::new(parts.env.clock.elapsed() + silence, rejoin.is_some())
+    Gate::new(parts.env.clock.elapsed() + silence)
 }
 
 async fn build<N>(inner: &Inner, config: Arc<openraft::Config>, network: N) -> Result<Raft, String>
@@ -247,16 +273,7 @@ fn run(parts: &Parts, inner: &Inner, raft: Raft, rejoin: Option<Rejoin>) -> Runn
         shared: Arc::clone(&inner.shared),
         batcher: Arc::clone(&batcher),
     };
-    let gatekeeper = Gatekeeper {
-        group: inner.id,
-        node: config.node,
-        env: inner.env.clone(),
-        dir: inner.dir.clone(),
-        gate: Arc::clone(&inner.gate),
-        rejoin,
-        raft: raft.clone(),
-        shared: Arc::clone(&inner.shared),
-    };
+    let gatekeeper = gatekeeper(inner, raft.clone(), rejoin);
     let watchman = Watchman {
         group: inner.id,
         raft: raft.clone(),
@@ -286,5 +303,20 @@ fn run(parts: &Parts, inner: &Inner, raft: Raft, rejoin: Option<Rejoin>) -> Runn
         batcher,
         checkpointer,
         tasks,
+    }
+}
+
+fn gatekeeper(inner: &Inner, raft: Raft, rejoin: Option<Rejoin>) -> Gatekeeper {
+    Gatekeeper {
+        group: inner.id,
+        node: inner.config.node,
+        env: inner.env.clone(),
+        dir: inner.dir.clone(),
+        gate: Arc::clone(&inner.gate),
+        rejoin,
+        owed: inner.owed.clone(),
+        log: Arc::clone(&inner.log),
+        raft,
+        shared: Arc::clone(&inner.shared),
     }
 }

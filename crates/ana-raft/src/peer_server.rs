@@ -10,7 +10,9 @@
 //! Must stay true:
 //! - every request gets exactly one answer, or its stream ends;
 //! - no request of one group waits for another group;
-//! - a group that is not here answers so at once.
+//! - a group that is not here answers so at once;
+//! - nothing that a removed node sends reaches a replica or a handler, also not on a stream that was
+//!   open before the removal was known.
 
 mod appends;
 pub mod replica;
@@ -44,6 +46,7 @@ use crate::peer::limits::{
     SEND_BUFFER_BYTES, SERVER_LIVENESS, SMALL_APPEND_BYTES, WINDOW_BYTES,
 };
 use crate::peers::CallHandler;
+use crate::types::LogId;
 
 /// Finds the replicas of this node and says what they take.
 pub trait GroupLookup: Send + Sync + Debug {
@@ -60,9 +63,15 @@ pub trait GroupLookup: Send + Sync + Debug {
         self.admits_entries(group)
     }
 
-    /// Whether the group may vote. Not within one election timeout after the node's start: it may
-    /// have promised a lease to a leader before. Not while its log is corrupt.
-    fn votes_allowed(&self, group: GroupId) -> bool;
+    /// Whether a node was removed from the cluster: nothing it sends may reach a replica.
+    fn is_removed(&self, _node: NodeId) -> bool {
+        false
+    }
+
+    /// Whether the group may vote for one whose log ends with `last`. Not within one election timeout after the node's
+    /// start: it may have promised a lease to a leader before. Not while its log is corrupt. Not when an earlier replica
+    /// here had more than that.
+    fn may_vote_for(&self, group: GroupId, last: Option<&LogId>) -> bool;
 
     /// A stream of `node` to this one has ended: it may be dead.
     fn peer_lost(&self, node: NodeId);

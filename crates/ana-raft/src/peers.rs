@@ -1,13 +1,15 @@
 //! The address book: every other node this one may talk to, and the calls to them.
 //!
 //! Addresses come from the metadata machine and change while the node runs; a changed address
-//! replaces the connections. Nothing is dialled before it is needed.
+//! replaces the connections. Nothing is dialled before it is needed. A node that was removed from the
+//! cluster is not dialled any more, and refused when it calls.
 //!
 //! Must stay true: [`CallError::Unreachable`] is said only of calls that no handler has seen and
 //! none will see. A caller may repeat those; `TimedOut` may have happened, or may happen yet.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +21,7 @@ use bytes::Bytes;
 use crate::network::GroupNetwork;
 use crate::peer::Peer;
 use crate::peer::connection::Dialer;
+use crate::removals::Removals;
 
 /// Why a call has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -77,6 +80,8 @@ pub struct Peers {
 struct Inner {
     env: Env,
     this: NodeId,
+    removals: Removals,
+    stands_aside: AtomicBool,
     book: Mutex<Book>,
 }
 
@@ -94,6 +99,8 @@ impl Peers {
             inner: Arc::new(Inner {
                 env,
                 this,
+                removals: Removals::default(),
+                stands_aside: AtomicBool::new(false),
                 book: Mutex::default(),
             }),
         }
@@ -117,7 +124,7 @@ impl Peers {
             .peers
             .get(&node)
             .is_some_and(|peer| peer.address() == address);
-        if known || book.closed || node == self.inner.this {
+        if known || book.closed || node == self.inner.this || self.is_removed(node) {
             return;
         }
         let dialer = Dialer {
@@ -125,6 +132,7 @@ impl Peers {
             this: self.inner.this,
             peer: node,
             address: address.into(),
+            removals: self.inner.removals.clone(),
         };
         book.peers.insert(node, Arc::new(Peer::start(&dialer)));
     }
@@ -132,6 +140,33 @@ impl Peers {
     /// Forgets a node and ends the connections to it.
     pub fn remove(&self, node: NodeId) {
         drop(self.book().peers.remove(&node));
+    }
+
+    /// A node was removed from the cluster: from now on whatever it sends is refused. Connections to
+    /// it stay until [`Peers::remove`], so that it can be told. True the first time.
+    pub fn refuse(&self, node: NodeId) -> bool {
+        self.inner.removals.insert(node)
+    }
+
+    /// Whether a node was removed from the cluster, as far as this one was told.
+    #[must_use]
+    pub fn is_removed(&self, node: NodeId) -> bool {
+        self.inner.removals.contains(node)
+    }
+
+    /// Whether this node keeps out of all groups: it asks for no vote, gives none, and takes no entry. For a node that
+    /// does not know (yet) what it had promised before. Calls go both ways all the same.
+    pub fn stand_aside(&self, aside: bool) {
+        self.inner.stands_aside.store(aside, Ordering::Release);
+    }
+
+    pub(crate) fn stands_aside(&self) -> bool {
+        self.inner.stands_aside.load(Ordering::Acquire)
+    }
+
+    /// Waits until another node refuses this one because it was removed, and answers which.
+    pub async fn until_removed(&self) -> NodeId {
+        self.inner.removals.until_told().await
     }
 
     /// The known nodes and their addresses.

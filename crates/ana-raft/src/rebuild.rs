@@ -11,14 +11,21 @@
 //!                does not vote, and is repaired like a damaged one (see `repair`), which ends with this mark gone
 //!   4 no mark    when every replica of the node is whole again
 //! ```
-//! Must stay true: with `rebuild`, a group whose directory is empty was lost, never new. Only [`mark`] begins this:
-//! a directory that is empty for another reason is that of a new node, and a node that lost its folder must come
-//! back under a new id.
+//! Must stay true
+//! - with `rebuild`, a group whose directory is empty was lost, never new. One that moves away without ever having been
+//!   opened leaves a `left` that says so (see `left`), because it may come back when the mark is gone;
+//! - what replicas that had moved away before have left behind stays: it is all that they had promised, and nobody
+//!   repairs what is not there;
+//! - only [`mark`] begins this: a directory that is empty for another reason is that of a new node, and a node that
+//!   lost its folder must come back under a new id.
 
 use std::io;
 use std::path::Path;
 
 use ana_env::{Disk, Open};
+
+use crate::config::GROUPS_DIR;
+use crate::left;
 
 /// Everything else in the directory is to go.
 const WIPE_FILE: &str = "wipe";
@@ -47,7 +54,7 @@ pub async fn is_marked(disk: &dyn Disk, data_dir: &Path) -> io::Result<bool> {
 }
 
 /// Does what a mark asks for: removes what the directory of a node that does not run holds, but files of the names
-/// `spared`. Says whether there was a mark. Repeating it goes on where it stopped.
+/// `spared` and what replicas that had moved away have left behind. Says whether there was a mark. Repeating it goes on where it stopped.
 ///
 /// # Errors
 /// When something cannot be removed; the mark stays then.
@@ -60,7 +67,9 @@ pub async fn wipe(disk: &dyn Disk, data_dir: &Path, spared: &[&str]) -> io::Resu
             continue;
         }
         let path = data_dir.join(&entry.name);
-        if entry.is_dir {
+        if entry.is_dir && entry.name == GROUPS_DIR {
+            strip_groups(disk, &path).await?;
+        } else if entry.is_dir {
             disk.remove_dir_all(&path).await?;
         } else {
             disk.remove_file(&path).await?;
@@ -71,6 +80,23 @@ pub async fn wipe(disk: &dyn Disk, data_dir: &Path, spared: &[&str]) -> io::Resu
     disk.rename(&from, &to).await?;
     disk.sync_dir(data_dir).await?;
     Ok(true)
+}
+
+/// Takes the replicas of a node away.
+async fn strip_groups(disk: &dyn Disk, groups_dir: &Path) -> io::Result<()> {
+    let mut something_stays = false;
+    for entry in disk.list(groups_dir).await? {
+        let path = groups_dir.join(&entry.name);
+        if entry.is_dir {
+            something_stays |= left::strip(disk, &path).await?;
+        } else {
+            disk.remove_file(&path).await?;
+        }
+    }
+    if something_stays {
+        return disk.sync_dir(groups_dir).await;
+    }
+    disk.remove_dir_all(groups_dir).await
 }
 
 /// Whether replicas that are missing in the directory of a node were lost.

@@ -2,7 +2,8 @@
 //! when its log is unsound.
 //!
 //! Must stay true: a replica that may have acknowledged a leader before this start takes part in no
-//! election for one election timeout; one that was emptied by a repair, until it is a voter again.
+//! election for one election timeout; one that was emptied by a repair, until it is a voter again; one
+//! that follows an earlier one on this node stands in none until it has what that one had.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use openraft::async_runtime::WatchReceiver as _;
 use crate::checkpoint::{self, CheckpointStore};
 use crate::config::RaftNodeConfig;
 use crate::entry::{seal, unseal};
+use crate::left::Left;
 use crate::state_machine::Shared;
 use crate::types::Raft;
 
@@ -114,20 +116,45 @@ pub(crate) struct Gate {
     /// End of the silence after the start, on the monotonic clock.
     silent_until: Duration,
     rejoining: AtomicBool,
+    /// An earlier replica here had promised more than this one has.
+    owes: AtomicBool,
 }
 
 impl Gate {
-    /// Closed until `silent_until`, and while `rejoining`.
-    pub(crate) fn new(silent_until: Duration, rejoining: bool) -> Self {
+    /// Closed until `silent_until`.
+    pub(crate) fn new(silent_until: Duration) -> Self {
         Self {
             silent_until,
-            rejoining: AtomicBool::new(rejoining),
+            rejoining: AtomicBool::new(false),
+            owes: AtomicBool::new(false),
         }
+    }
+
+    /// The same, and until a repair is over.
+    pub(crate) fn rejoining(mut self, rejoining: bool) -> Self {
+        self.rejoining = AtomicBool::new(rejoining);
+        self
+    }
+
+    /// The same, and until what an earlier replica had is here.
+    pub(crate) fn owing(mut self, owes: bool) -> Self {
+        self.owes = AtomicBool::new(owes);
+        self
     }
 
     /// Whether it is open now.
     pub(crate) fn is_open(&self, env: &Env) -> bool {
+        !self.owes() && self.is_open_but_for_debts(env)
+    }
+
+    /// Whether nothing but what an earlier replica had promised keeps it shut.
+    pub(crate) fn is_open_but_for_debts(&self, env: &Env) -> bool {
         !self.is_rejoining() && env.clock.elapsed() >= self.silent_until
+    }
+
+    /// Whether an earlier replica here had more than this one has.
+    pub(crate) fn owes(&self) -> bool {
+        self.owes.load(Ordering::Acquire)
     }
 
     /// Whether a repair is under way.
@@ -145,6 +172,8 @@ pub(crate) struct Gatekeeper {
     pub(crate) dir: PathBuf,
     pub(crate) gate: Arc<Gate>,
     pub(crate) rejoin: Option<Rejoin>,
+    pub(crate) owed: Option<Left>,
+    pub(crate) log: Arc<Log>,
     pub(crate) raft: Raft,
     pub(crate) shared: Arc<Shared>,
 }
@@ -157,12 +186,30 @@ impl Gatekeeper {
         {
             return;
         }
+        if let Some(owed) = &self.owed
+            && !self.reaches(owed).await
+        {
+            return;
+        }
         let left = self
             .gate
             .silent_until
             .saturating_sub(self.env.clock.elapsed());
         time::sleep(left).await;
         self.raft.runtime_config().elect(true);
+    }
+
+    /// Waits until the log has what the replica before this one had.
+    async fn reaches(&self, owed: &Left) -> bool {
+        let mut applied = self.shared.watch_applied();
+        while !owed.is_reached_by(&self.log) {
+            if applied.changed().await.is_err() {
+                return false;
+            }
+        }
+        self.gate.owes.store(false, Ordering::Release);
+        tracing::info!(group = %self.group, "a replica is back here, and has what it had");
+        true
     }
 
     /// Waits until the members as applied here, newer than the eviction, name this node a voter:

@@ -3,6 +3,7 @@
 mod chaos;
 mod common;
 mod disk;
+mod placement;
 mod points;
 mod propose;
 mod rebuild;

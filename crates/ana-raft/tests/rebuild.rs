@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use ana_env::memory::{MemoryDisk, MemoryDiskOptions};
 use ana_env::{Disk, Open, time};
-use ana_raft::{Group, GroupHealth, MachineKind, rebuild};
+use ana_raft::{Departure, Group, GroupHealth, MachineKind, rebuild};
 use ana_types::{GroupId, NodeId};
 
 use crate::common::{self, GROUP, eventually, open_shards, put, put_many, scoped};
@@ -212,7 +212,15 @@ async fn a_wipe_that_is_cut_off_is_finished_before_anything_is_opened() {
             let file = disk.open(&dir.join(name), Open::CREATE).await.unwrap();
             file.write_sync_at(0, vec!["x".into()]).await.unwrap();
         }
-        for path in [group.as_path(), &dir.join("groups"), dir, Path::new("/")] {
+        // One that has left, one that was back again and had promised more since.
+        let (left, back) = (dir.join("groups/8"), dir.join("groups/9"));
+        for path in [left.join("left"), back.join("left"), back.join("segment-1")] {
+            disk.create_dir_all(path.parent().unwrap()).await.unwrap();
+            let file = disk.open(&path, Open::CREATE).await.unwrap();
+            file.write_sync_at(0, vec!["x".into()]).await.unwrap();
+        }
+        let groups = dir.join("groups");
+        for path in [&group, &left, &back, &groups, dir, Path::new("/")] {
             disk.sync_dir(path).await.unwrap();
         }
         assert!(
@@ -234,11 +242,110 @@ async fn a_wipe_that_is_cut_off_is_finished_before_anything_is_opened() {
         assert!(rebuild::wipe(&disk, dir, &["ana.lock"]).await.unwrap());
         disk.crash();
         let left: Vec<PathBuf> = disk.snapshot_durable().into_keys().collect();
-        assert_eq!(left, [dir.join("ana.lock"), dir.join("rebuild")]);
+        assert_eq!(
+            left,
+            [
+                dir.join("ana.lock"),
+                dir.join("groups/8/left"),
+                dir.join("rebuild")
+            ]
+        );
         assert!(
             !rebuild::wipe(&disk, dir, &[]).await.unwrap(),
             "once is enough"
         );
+    })
+    .await;
+}
+
+/// Wipes a node as it is and starts it again.
+async fn wipe(nodes: &mut BTreeMap<NodeId, Node>, victim: NodeId) {
+    let disk = nodes[&victim].disk.clone();
+    nodes[&victim].shutdown().await;
+    let dir = Path::new("/data");
+    rebuild::mark(&disk, dir).await.unwrap();
+    assert!(rebuild::wipe(&disk, dir, &[]).await.unwrap());
+    disk.crash();
+    nodes.insert(victim, node_on(victim, disk).await);
+    introduce(nodes);
+}
+
+#[tokio::test]
+async fn what_was_promised_by_replicas_that_had_moved_away_outlasts_a_wipe() {
+    scoped(async {
+        let (mut nodes, [first, victim, behind], last) = three().await;
+        let left = nodes[&victim].groups.leave(GROUP, MachineKind::Shards);
+        assert_eq!(left.await.unwrap(), Departure::Clean);
+        wipe(&mut nodes, victim).await;
+        // Everything that the node is to have is whole: it has nothing. Then the group comes back.
+        nodes[&victim].groups.end_rebuild().await.unwrap();
+        assert!(!nodes[&victim].groups.has_replica(GROUP).await.unwrap());
+        let back = open(&nodes[&victim]).await;
+        assert_eq!(back.health(), GroupHealth::Ok);
+        nodes[&first].groups.close(GROUP).await;
+        let short = open(&nodes[&behind]).await;
+        let begun = time::now();
+        while begun.elapsed() < ELECTIONS {
+            assert!(!short.is_leader() && !back.is_leader(), "entries are lost");
+            time::sleep(Duration::from_millis(50)).await;
+        }
+        open(&nodes[&first]).await;
+        let (_, group) = leader(&nodes).await;
+        assert!(group.read_barrier().await.unwrap() >= last);
+        eventually(|| back.votes_allowed(), "it has what it had").await;
+        for node in nodes.values() {
+            node.shutdown().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_replica_that_moves_away_before_it_is_rebuilt_must_not_come_back() {
+    scoped(async {
+        let (mut nodes, [first, victim, behind], _) = three().await;
+        open(&nodes[&behind]).await;
+        wipe(&mut nodes, victim).await;
+        let leave = async |nodes: &BTreeMap<NodeId, Node>, group| {
+            let groups = &nodes[&victim].groups;
+            groups.leave(group, MachineKind::Shards).await.unwrap()
+        };
+        // Never opened since: nobody can say any more what it had promised.
+        let never = GroupId(8);
+        assert_eq!(leave(&nodes, never).await, Departure::Unknown);
+        // Taken out of the members, and placed elsewhere before it was back among them.
+        let (_, group) = leader(&nodes).await;
+        group.place(BTreeSet::from([first, behind]));
+        nodes[&behind]
+            .groups
+            .get(GROUP)
+            .unwrap()
+            .place(BTreeSet::from([first, behind]));
+        let lost = open(&nodes[&victim]).await;
+        assert!(is_lost(&lost));
+        let groups = nodes[&victim].groups.clone();
+        let repair = time::timeout(ELECTIONS, groups.repair(GROUP, &[first, behind])).await;
+        assert!(!matches!(repair, Ok(Ok(()))), "it is placed elsewhere");
+        let begun = groups.get(GROUP).unwrap();
+        assert_eq!(begun.health(), GroupHealth::Rejoining);
+        assert_eq!(leave(&nodes, GROUP).await, Departure::Unknown);
+
+        // It stays so when the rebuild is over, and through a cut of the power.
+        groups.end_rebuild().await.unwrap();
+        let disk = nodes[&victim].disk.clone();
+        nodes[&victim].shutdown().await;
+        disk.crash();
+        nodes.insert(victim, node_on(victim, disk).await);
+        introduce(&nodes);
+        for group in [never, GROUP] {
+            assert_eq!(leave(&nodes, group).await, Departure::Unknown);
+        }
+        assert!(!open(&nodes[&victim]).await.votes_allowed());
+        // Without the mark one that is missing was never here.
+        assert_eq!(leave(&nodes, GroupId(9)).await, Departure::Clean);
+        for node in nodes.values() {
+            node.shutdown().await;
+        }
     })
     .await;
 }

@@ -69,7 +69,12 @@ fn displaced(context: &Context) -> Vec<Displaced> {
     let displaced: Answer<Vec<Displaced>> = context.look(|meta| {
         let preferred = |group: GroupId| {
             let preferred = meta.group(group)?.preferred_leader;
-            (preferred != this).then_some(Displaced { preferred, group })
+            // Who is about to leave the group has just handed it over.
+            let leaves = meta
+                .moves()
+                .get(&group)
+                .is_some_and(|it| it.from == Some(preferred));
+            (preferred != this && !leaves).then_some(Displaced { preferred, group })
         };
         led.into_iter().filter_map(preferred).collect()
     });

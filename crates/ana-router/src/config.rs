@@ -59,11 +59,12 @@ impl OnDemandConfig {
 /// Settings of one router. There is no default: the program decides every field.
 #[derive(Debug, Clone)]
 pub struct RouterConfig {
-    /// This node; must be among `members` of a new cluster, or registers itself with an old one.
+    /// This node; among `members` of a new cluster, or added to an old one by its operator.
     pub this: Member,
     /// Process id, for status only.
     pub pid: u32,
-    /// Founding members, the same list on every node; it decides the first voters of the metadata group.
+    /// Founding members, the same list on every node; it decides the first voters of the metadata group. A node that
+    /// is to join a cluster that exists is not among them: what it has here are nodes that it may talk to.
     pub members: Vec<Member>,
     /// Account in ARNs and messages.
     pub account: AccountId,

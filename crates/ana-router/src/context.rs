@@ -3,7 +3,8 @@
 //! Must stay true: locks in here are held for a few lines and never over an await; every cache can be dropped at any
 //! time without changing an answer.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use ana_env::Env;
@@ -11,14 +12,16 @@ use ana_env::runtime::Tasks;
 use ana_env::time::{Instant, now, sleep, timeout, timeout_at};
 use ana_raft::{Group, Groups, Peers};
 use ana_state::Metadata;
-use ana_types::{GroupId, KinesisError, StreamKey, StreamName};
+use ana_types::{GroupId, KinesisError, NodeId, StreamKey, StreamName};
 use tokio::sync::Semaphore;
 use tokio::sync::watch;
 
 use crate::admission::Admission;
 use crate::config::RouterConfig;
+use crate::identity::Identity;
 use crate::leader::{self, Leaders, Repeat};
 use crate::load::Loads;
+use crate::membership::{Expelled, founding_voters};
 use crate::messages::{CommandMeta, MetaAnswer, MetaIndex};
 use crate::places::Places;
 use crate::rates::Rates;
@@ -52,6 +55,12 @@ pub(crate) struct Context {
     pub(crate) reads: Semaphore,
     /// Subscriptions served here, and leases given out here.
     pub(crate) subscriptions: Subscriptions,
+    /// Whose data directory this is; known when the router starts.
+    pub(crate) identity: OnceLock<Identity>,
+    /// What this node had promised is in its data directory: it may take part in elections.
+    pub(crate) is_confirmed: AtomicBool,
+    /// Why this node has to end, once it has to.
+    pub(crate) expelled: watch::Sender<Option<Expelled>>,
     /// All background work.
     pub(crate) tasks: Tasks,
 }
@@ -103,6 +112,9 @@ impl Context {
             routes: Routes::default(),
             reads: Semaphore::new(READS_AT_ONCE_MAX),
             subscriptions: Subscriptions::default(),
+            identity: OnceLock::new(),
+            is_confirmed: AtomicBool::new(false),
+            expelled: watch::channel(None).0,
             tasks: Tasks::new(),
         }
     }
@@ -150,6 +162,17 @@ impl Context {
         self.look(|meta| meta.cluster().map(|cluster| cluster.secret.0))
             .ok()
             .flatten()
+    }
+
+    /// Voters of the metadata group: by the metadata, and by the configuration until it says so.
+    pub(crate) fn meta_voters(&self) -> Vec<NodeId> {
+        let known = self.look(|meta| meta.meta_voters().to_vec());
+        let known = known.unwrap_or_default();
+        if known.is_empty() {
+            founding_voters(&self.config.members).into_iter().collect()
+        } else {
+            known
+        }
     }
 
     pub(crate) fn stream_name(&self, key: StreamKey) -> Option<StreamName> {

@@ -19,13 +19,12 @@ use ana_raft::Group;
 use ana_state::MetaCommand;
 use ana_state::meta::{PendingKind, Reshard, StreamState};
 use ana_state::shard::{ShardCommand, ShardSpec};
-use ana_types::{GroupId, NodeId, ShardIndex, StreamKey, StreamStatus};
+use ana_types::{GroupId, ShardIndex, StreamKey, StreamStatus};
 
 use crate::clocks::agreed_now_ms;
 use crate::consumers::{self, Change};
 use crate::context::{Changes, Context, Deadline};
 use crate::leader::{Repeat, at_leader};
-use crate::membership::founding_voters;
 use crate::messages::{Seal, Sealed};
 use crate::reshard::{self, Plan};
 use crate::router::Answer;
@@ -38,21 +37,21 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long one attempt at the steps of a stream may take.
 const ATTEMPT_WITHIN: Duration = Duration::from_secs(10);
 
-/// What tasks of this node work on: streams, or consumers.
+/// What tasks of this node work on: streams, consumers, or groups.
 #[derive(Debug, Clone)]
-struct Busy<K: Ord> {
+pub(crate) struct Busy<K: Ord> {
     taken: Arc<Mutex<BTreeSet<K>>>,
 }
 
 impl<K: Ord + Clone> Busy<K> {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             taken: Arc::default(),
         }
     }
 
     /// Takes one; none when it is taken or too many are.
-    fn take(&self, key: &K) -> Option<Taken<K>> {
+    pub(crate) fn take(&self, key: &K) -> Option<Taken<K>> {
         let mut taken = lock(&self.taken);
         let free = taken.len() < AT_ONCE_MAX && taken.insert(key.clone());
         drop(taken);
@@ -69,9 +68,9 @@ fn lock<K: Ord>(taken: &Mutex<BTreeSet<K>>) -> MutexGuard<'_, BTreeSet<K>> {
 
 /// Gives it back when the task ends, however it ends.
 #[derive(Debug)]
-struct Taken<K: Ord> {
+pub(crate) struct Taken<K: Ord> {
     taken: Arc<Mutex<BTreeSet<K>>>,
-    key: K,
+    pub(crate) key: K,
 }
 
 impl<K: Ord> Drop for Taken<K> {
@@ -294,9 +293,7 @@ async fn expire(context: &Context, meta: &Group) {
     if due(context.now_ms()).is_empty() {
         return;
     }
-    let voters: Vec<NodeId> = founding_voters(&context.config.members)
-        .into_iter()
-        .collect();
+    let voters = context.meta_voters();
     let Some(now_ms) = agreed_now_ms(context, &voters).await else {
         return;
     };

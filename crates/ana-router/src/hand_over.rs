@@ -50,7 +50,7 @@ pub(crate) async fn hand_over(context: &Context) -> usize {
 pub(crate) fn heirs(context: &Context, group: GroupId) -> Vec<Displaced> {
     let this = context.config.this.id;
     let voters: BTreeSet<NodeId> = if group == GroupId::METADATA {
-        context.config.members.iter().map(|it| it.id).collect()
+        context.meta_voters().into_iter().collect()
     } else {
         let of_group = context.look(|meta| meta.group(group).map(|it| it.voters.clone()));
         of_group

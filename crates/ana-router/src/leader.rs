@@ -14,7 +14,6 @@ use ana_types::{GroupId, NodeId};
 use crate::context::{Context, Deadline};
 use crate::error::{Decline, LeaderError};
 use crate::forward::{self, Attempt};
-use crate::membership;
 use crate::server::Work;
 
 /// Pause after the first round over all replicas; it doubles up to [`PAUSE_MAX`].
@@ -23,6 +22,12 @@ const PAUSE_FIRST: Duration = Duration::from_millis(5);
 const PAUSE_MAX: Duration = Duration::from_millis(80);
 /// Work that may be repeated is tried elsewhere when a node has not answered for this long.
 const ATTEMPT_MAX: Duration = Duration::from_millis(1200);
+/// Work that must not be repeated is given up, its fate unknown, when the node that has it has not answered for this long
+/// and somebody else leads: an old leader that is cut off or stands still may never answer, and who waits for it would
+/// wait for the whole deadline. One that hands over answers at once what it has.
+const OVERTAKEN_AFTER: Duration = Duration::from_millis(400);
+/// And this often from then on it is asked whether somebody else leads.
+const OVERTAKEN_LOOK: Duration = Duration::from_millis(100);
 /// How many times in one round a node's word about the leader is followed.
 const FOLLOWED_MAX: u32 = 4;
 
@@ -59,6 +64,11 @@ impl Leaders {
         if seen.get(&group) == Some(&node) {
             seen.remove(&group);
         }
+    }
+
+    /// Forgets where the leader of a group was seen.
+    pub(crate) fn forget_group(&self, group: GroupId) {
+        self.lock().remove(&group);
     }
 
     /// Drops what is known of groups that are gone, so that the cache stays as small as the metadata.
@@ -133,7 +143,13 @@ pub(crate) async fn at_leader<W: Work>(
             Repeat::Safe => deadline.remaining().min(ATTEMPT_MAX),
             Repeat::Never => deadline.remaining(),
         };
-        match forward::ask(context, node, work, &mut body, within).await {
+        let asked = forward::ask(context, node, work, &mut body, within);
+        let attempt = tokio::select! {
+            biased;
+            attempt = asked => attempt,
+            () = overtaken(context, group, node), if repeat == Repeat::Never => Attempt::Lost,
+        };
+        match attempt {
             Attempt::Done(answer) => {
                 context.leaders.saw(group, node);
                 return Ok(answer);
@@ -156,6 +172,18 @@ pub(crate) async fn at_leader<W: Work>(
     Err(LeaderError::NoLeader { group, last })
 }
 
+/// Ends when the replica here has known for a while that another node than `asked` leads the group.
+async fn overtaken(context: &Context, group: GroupId, asked: NodeId) {
+    sleep(OVERTAKEN_AFTER).await;
+    loop {
+        let leads = context.groups.get(group).and_then(|it| it.leader());
+        if leads.is_some_and(|leader| leader != asked) {
+            return;
+        }
+        sleep(OVERTAKEN_LOOK).await;
+    }
+}
+
 /// Leaders we have reason to believe in, best first.
 pub(crate) fn known(context: &Context, group: GroupId) -> [Option<NodeId>; 2] {
     let local = context
@@ -167,12 +195,11 @@ pub(crate) fn known(context: &Context, group: GroupId) -> [Option<NodeId>; 2] {
 
 /// Nodes with a vote in the group, the preferred leader first; none when the metadata here does not have the group.
 fn replicas(context: &Context, group: GroupId) -> Option<Vec<NodeId>> {
+    let coming = context.look(|meta| meta.moves().get(&group).and_then(|it| it.to));
+    // Who is about to vote may lead before the metadata counts it in.
+    let coming = coming.ok().flatten();
     if group == GroupId::METADATA {
-        return Some(
-            membership::founding_voters(&context.config.members)
-                .into_iter()
-                .collect(),
-        );
+        return Some(context.meta_voters().into_iter().chain(coming).collect());
     }
     context
         .look(|meta| {
@@ -184,6 +211,7 @@ fn replicas(context: &Context, group: GroupId) -> Option<Vec<NodeId>> {
                     .filter(|id| *id != state.preferred_leader);
                 std::iter::once(state.preferred_leader)
                     .chain(others)
+                    .chain(coming)
                     .collect()
             })
         })

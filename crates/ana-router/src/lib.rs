@@ -40,7 +40,9 @@ mod rates;
 mod bucket;
 
 mod start;
+pub mod identity;
 mod membership;
+mod moves;
 mod reconcile;
 mod driver;
 mod scaler;
@@ -52,7 +54,9 @@ mod away;
 mod clocks;
 mod trimmer;
 pub mod status;
+pub mod nodes;
 
 pub use config::{Limits, Member, OnDemandConfig, RouterConfig};
+pub use membership::Expelled;
 pub use router::{Answer, Router};
 pub use subscribe::Subscription;

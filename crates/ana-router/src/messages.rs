@@ -6,6 +6,7 @@
 //! Must stay true: kinds and field orders are a protocol between nodes of one version; each kind has a bound.
 
 use ana_raft::SubBatch;
+use ana_state::meta::Member as MetaMember;
 use ana_state::shard::{ChildSpec, ShardOutcome};
 use ana_state::{MetaCommand, MetaOutcome, ShardCommand};
 use ana_types::record::codec;
@@ -429,6 +430,15 @@ pub(crate) struct GroupLoads {
     pub(crate) shards: Vec<(ShardIndex, Totals)>,
 }
 
+/// Tell the metadata of a node that does not follow it yet, whoever leads it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ReportNode {
+    /// The node.
+    pub(crate) member: MetaMember,
+    /// Which data directory it has.
+    pub(crate) incarnation: u64,
+}
+
 /// Tell the time of day.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct AskTime;
@@ -460,6 +470,7 @@ postcard_body!(
     TimeOfDay,
     AskLoads,
     GroupLoads,
+    ReportNode,
 );
 question!(Append, 1, RECORDS_BYTES_MAX, Appended);
 question!(Read, 2, RECORDS_BYTES_MAX, Reading);
@@ -471,6 +482,7 @@ question!(Seal, 7, SMALL_BYTES_MAX, Sealed);
 question!(AskReport, 8, SMALL_BYTES_MAX, Report);
 question!(AskTime, 9, SMALL_BYTES_MAX, TimeOfDay);
 question!(AskLoads, 10, SMALL_BYTES_MAX, GroupLoads);
+question!(ReportNode, 50, SMALL_BYTES_MAX, MetaAnswer);
 
 #[cfg(test)]
 #[path = "messages/messages_test.rs"]

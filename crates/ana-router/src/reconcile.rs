@@ -1,20 +1,26 @@
 //! Makes the replicas of this node what the metadata says: opens, founds, repairs and deletes them.
 //!
 //! Must stay true:
-//! - a replica is deleted only when its group is among the deleted groups of the metadata, never because this node
-//!   does not find it elsewhere;
+//! - a replica is deleted only when its group is among the deleted groups of the metadata, or when the metadata, as of
+//!   now, says that it has left this node; never because this node does not find it elsewhere;
 //! - a replica that is not on this node's disk is made only after this node has asked, since it started, what the
-//!   metadata is: what it reads from its log and checkpoint may be of a time when a group that is deleted was not;
-//! - a group is founded with exactly the voters that the metadata names;
+//!   metadata is: what it reads from its log and checkpoint may be of a time when a group that is deleted was not, or
+//!   when one that has left was here;
+//! - a group is founded with exactly the voters that the metadata names, and never again once they have changed;
+//! - the rebuild of a node that was wiped ends only when every replica that it is to have is whole, and every one that
+//!   has left it meanwhile is known to have left nothing to go on from;
 //! - a voter other than the preferred leader founds a group only when nobody has for [`FOUND_AFTER`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ana_env::time::{Instant, now};
-use ana_raft::{Group, GroupHealth, MachineKind};
+use ana_raft::{Departure, Group, GroupHealth, MachineKind};
+use ana_state::meta::{MoveStep, NodeCommand};
+use ana_state::{MetaCommand, Metadata};
 use ana_types::{GroupId, NodeId};
 use futures::future::join_all;
 
@@ -27,13 +33,18 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const FOUND_AFTER: Duration = Duration::from_secs(2);
 /// How long one question for the newest metadata may take.
 const ASK_WITHIN: Duration = Duration::from_secs(1);
+/// How long the metadata may take to say what has left this node.
+const LEAVE_WITHIN: Duration = Duration::from_secs(1);
 /// Logs opened at the same time when a node starts.
 const OPENED_AT_ONCE: usize = 8;
 
 /// A group that has a replica here by the metadata.
 #[derive(Debug, Clone)]
 struct Wanted {
+    /// Who votes, or will when the move that is under way has switched.
     voters: BTreeSet<NodeId>,
+    /// Who founds it, when nobody has; none when somebody has.
+    founders: Option<BTreeSet<NodeId>>,
     preferred: NodeId,
 }
 
@@ -50,6 +61,8 @@ struct Memory {
     is_complete: bool,
     /// The metadata here was brought to what was committed at some moment since the last start.
     is_current: bool,
+    /// Groups that have left this node and must not come back: what they had promised is not known.
+    lost: BTreeSet<GroupId>,
 }
 
 /// Runs until the router shuts down.
@@ -66,10 +79,12 @@ pub(crate) async fn run(context: Arc<Context>) {
         repair(&context, &wanted, &memory);
         end_rebuild(&context, &mut memory).await;
         delete(&context, &mut memory).await;
+        leave(&context, &mut memory).await;
     }
 }
 
-/// Addresses by the metadata; those of the configuration until it has them.
+/// Addresses by the metadata; those of the configuration until it has them. Nodes that were removed are refused, and
+/// dialled only by the metadata leader, until it has told them.
 pub(crate) fn learn_addresses(context: &Context) {
     let this = context.config.this.id;
     let configured = context
@@ -78,52 +93,99 @@ pub(crate) fn learn_addresses(context: &Context) {
         .iter()
         .map(|it| (it.id, it.peer_addr.clone()));
     let mut addresses: BTreeMap<NodeId, String> = configured.collect();
-    if let Ok(registered) = context.look(|meta| meta.nodes().clone()) {
-        addresses.extend(
-            registered
-                .into_iter()
-                .map(|(id, node)| (id, node.peer_addr)),
-        );
+    let known = context.look(|meta| {
+        let removed = meta.removed_nodes().clone();
+        (meta.nodes().clone(), removed, meta.cluster().is_some())
+    });
+    let Ok((registered, removed, is_founded)) = known else {
+        return dial(context, addresses);
+    };
+    if is_founded {
+        addresses.retain(|id, _| registered.contains_key(id));
     }
+    addresses.extend(
+        registered
+            .into_iter()
+            .map(|(id, node)| (id, node.peer_addr)),
+    );
+    for node in removed {
+        if node != this && context.peers.refuse(node) {
+            tracing::info!(%node, "a node was removed: it is refused from now on");
+        }
+    }
+    if is_founded {
+        for (node, _) in context.peers.addresses() {
+            if !addresses.contains_key(&node) && !is_told(context, node) {
+                context.peers.remove(node);
+            }
+        }
+    }
+    dial(context, addresses);
+}
+
+fn dial(context: &Context, addresses: BTreeMap<NodeId, String>) {
     for (node, address) in addresses {
-        if node != this {
+        if node != context.config.this.id {
             context.peers.set(node, address);
         }
     }
 }
 
+/// Whether this node, as metadata leader, still lets a removed node follow so that it learns of it.
+fn is_told(context: &Context, node: NodeId) -> bool {
+    let led = context.meta().ok().filter(Group::is_leader);
+    led.is_some_and(|meta| meta.status().learners.contains(&node))
+}
+
 fn wanted(context: &Context) -> BTreeMap<GroupId, Wanted> {
     let this = context.config.this.id;
-    let founders = founding_voters(&context.config.members);
-    let mut wanted: BTreeMap<GroupId, Wanted> = context
-        .look(|meta| {
-            let mine = meta
-                .groups()
-                .iter()
-                .filter(|(_, group)| group.voters.contains(&this));
-            mine.map(|(id, group)| {
-                let voters = group.voters.iter().copied().collect();
-                (
-                    *id,
-                    Wanted {
-                        voters,
-                        preferred: group.preferred_leader,
-                    },
-                )
-            })
-            .collect()
+    let of_metadata = |meta: &Metadata| {
+        let known = meta.cluster().is_some() && !meta.meta_voters().is_empty();
+        let voters = known.then(|| voters_soon(meta, GroupId::METADATA, meta.meta_voters()));
+        voters.map(|voters| Wanted {
+            preferred: voters.first().copied().unwrap_or(this),
+            voters,
+            founders: None,
         })
-        .unwrap_or_default();
+    };
+    let looked = context.look(|meta| {
+        let mine = meta.groups().iter().filter(|(id, group)| {
+            let comes = meta.moves().get(id).filter(|it| it.step != MoveStep::Back);
+            group.voters.contains(&this) || comes.is_some_and(|it| it.to == Some(this))
+        });
+        let mine = mine.map(|(id, group)| {
+            let founders = group.voters.iter().copied().collect();
+            let wanted = Wanted {
+                voters: voters_soon(meta, *id, &group.voters),
+                founders: meta.has_founding_voters(*id).then_some(founders),
+                preferred: group.preferred_leader,
+            };
+            (*id, wanted)
+        });
+        let mut wanted: BTreeMap<GroupId, Wanted> = mine.collect();
+        wanted.extend(of_metadata(meta).map(|it| (GroupId::METADATA, it)));
+        wanted
+    });
+    let mut wanted = looked.unwrap_or_default();
+    let founders = founding_voters(&context.config.members);
     if let Some(first) = founders.first().copied() {
-        wanted.insert(
-            GroupId::METADATA,
-            Wanted {
-                voters: founders,
-                preferred: first,
-            },
-        );
+        // Nothing is known of a cluster: this node may be one of those that found it.
+        wanted.entry(GroupId::METADATA).or_insert(Wanted {
+            voters: founders.clone(),
+            founders: Some(founders),
+            preferred: first,
+        });
     }
     wanted
+}
+
+/// The voters of a group, counted as if its move were through once that goes only forward.
+fn voters_soon(meta: &Metadata, group: GroupId, voters: &[NodeId]) -> BTreeSet<NodeId> {
+    let moved = meta.moves().get(&group);
+    match moved.filter(|it| it.step == MoveStep::Switch) {
+        Some(it) => it.voters_after(voters).into_iter().collect(),
+        None => voters.iter().copied().collect(),
+    }
 }
 
 async fn open(context: &Context, wanted: &BTreeMap<GroupId, Wanted>, memory: &mut Memory) {
@@ -131,20 +193,20 @@ async fn open(context: &Context, wanted: &BTreeMap<GroupId, Wanted>, memory: &mu
         let ids = wanted.keys().copied();
         ids.filter(|id| context.groups.get(*id).is_none()).collect()
     };
-    if closed(wanted).is_empty() {
-        return;
-    }
-    let stored = match stored(context).await {
-        Ok(stored) => stored,
-        Err(error) => {
-            tracing::warn!(%error, "the directory of the groups cannot be listed");
-            return;
+    let (mut here, mut new) = (Vec::new(), false);
+    for id in closed(wanted) {
+        // The metadata group is on every node, and nothing can be asked without it.
+        match context.groups.has_replica(id).await {
+            Ok(is_here) if is_here || id == GroupId::METADATA => here.push(id),
+            Ok(_) => new = true,
+            Err(error) => {
+                tracing::warn!(group = %id, %error, "the directory of a group cannot be listed");
+                return;
+            }
         }
-    };
-    let is_here = |id: &GroupId| *id == GroupId::METADATA || stored.contains(id);
-    let (here, new): (Vec<_>, Vec<_>) = closed(wanted).into_iter().partition(is_here);
+    }
     open_some(context, &here).await;
-    if new.is_empty() {
+    if !new {
         return;
     }
     if !memory.is_current {
@@ -178,19 +240,22 @@ async fn open_some(context: &Context, ids: &[GroupId]) {
 async fn found(context: &Context, wanted: &BTreeMap<GroupId, Wanted>, memory: &mut Memory) {
     let this = context.config.this.id;
     let mut empty = BTreeSet::new();
+    if !context.is_confirmed.load(Ordering::Acquire) {
+        // It may have been here before, and have lost all it knew: then others have founded what it finds empty.
+        return;
+    }
     for (id, group) in wanted {
-        let is_voter = group.voters.contains(&this);
-        let Some(replica) = context
-            .groups
-            .get(*id)
-            .filter(|it| is_voter && is_empty(it))
-        else {
+        let founders = group.founders.as_ref().filter(|it| it.contains(&this));
+        let Some((founders, replica)) = founders.zip(context.groups.get(*id)) else {
             continue;
         };
+        if !is_empty(&replica) {
+            continue;
+        }
         empty.insert(*id);
         let since = *memory.empty_since.entry(*id).or_insert_with(now);
         let is_due = group.preferred == this || now().duration_since(since) >= FOUND_AFTER;
-        if is_due && let Err(error) = replica.initialize(group.voters.clone()).await {
+        if is_due && let Err(error) = replica.initialize(founders.clone()).await {
             tracing::warn!(group = %id, %error, "a group could not be founded");
         }
     }
@@ -221,6 +286,13 @@ async fn end_rebuild(context: &Context, memory: &mut Memory) {
     if !wanted.keys().all(is_whole) {
         return;
     }
+    // Then: a group that has left in between was among them. One that has left and is not noted to have taken its
+    // promises along would be as good as new when it comes back.
+    let this = context.config.this.id;
+    let left = context.look(|meta| meta.left_on(this).collect::<Vec<_>>());
+    if !left.is_ok_and(|left| left.iter().all(|group| memory.lost.contains(group))) {
+        return;
+    }
     let ended = match context.groups.is_rebuilt().await {
         Ok(true) => context.groups.end_rebuild().await.map(|()| {
             tracing::info!(groups = wanted.len(), "the node is rebuilt");
@@ -237,12 +309,14 @@ async fn end_rebuild(context: &Context, memory: &mut Memory) {
 fn repair(context: &Arc<Context>, wanted: &BTreeMap<GroupId, Wanted>, memory: &Memory) {
     let this = context.config.this.id;
     for (id, group) in wanted {
-        let is_damaged = context.groups.get(*id).is_some_and(|it| {
-            matches!(
-                it.health(),
-                GroupHealth::Corrupt { .. } | GroupHealth::Rejoining
-            )
-        });
+        let Some(replica) = context.groups.get(*id) else {
+            continue;
+        };
+        replica.place(group.voters.clone());
+        let is_damaged = matches!(
+            replica.health(),
+            GroupHealth::Corrupt { .. } | GroupHealth::Rejoining
+        );
         if !is_damaged || !lock(&memory.in_repair).insert(*id) {
             continue;
         }
@@ -305,6 +379,44 @@ async fn delete(context: &Context, memory: &mut Memory) {
     context.leaders.keep(|group| !gone.contains(&group));
     context.admission().keep(|group| !gone.contains(&group));
     context.loads().keep(|group| !gone.contains(&group));
+}
+
+/// Deletes the replicas that moves have left on this node, and says so: until then none of these groups comes back.
+async fn leave(context: &Context, memory: &mut Memory) {
+    let this = context.config.this.id;
+    let left = |meta: &Metadata| -> Vec<GroupId> { meta.left_on(this).collect() };
+    let here = context.look(left).unwrap_or_default();
+    memory.lost.retain(|group| here.contains(group));
+    if here.iter().all(|group| memory.lost.contains(group)) {
+        return;
+    }
+    // The metadata of this node may be older than its replicas, when the power was cut: only what it says as of now
+    // counts.
+    let Ok(here) = context.look_now(Deadline::after(LEAVE_WITHIN), left).await else {
+        return;
+    };
+    for group in here {
+        if memory.lost.contains(&group) {
+            continue;
+        }
+        match context.groups.leave(group, MachineKind::Shards).await {
+            Ok(Departure::Clean) => {
+                tracing::info!(%group, "the replica of a group that has moved away is deleted");
+                let deleted = NodeCommand::ReplicaDeleted { group, node: this };
+                let deadline = Deadline::after(LEAVE_WITHIN);
+                let told = context.command_again(MetaCommand::Node(deleted), deadline);
+                if let Err(error) = told.await {
+                    tracing::info!(%group, %error, "the metadata is not told of it yet");
+                }
+            }
+            Ok(Departure::Unknown) => {
+                tracing::error!(%group, "a damaged replica has moved away: the group must not come back here");
+                memory.lost.insert(group);
+            }
+            Err(error) => tracing::warn!(%group, %error, "a replica could not be deleted"),
+        }
+        context.leaders.forget_group(group);
+    }
 }
 
 /// Groups with a directory on this node's disk.

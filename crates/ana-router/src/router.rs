@@ -17,8 +17,10 @@ use ana_env::Env;
 use ana_raft::{CallHandler, Group, GroupStatus, Groups, Peers};
 use ana_types::{GroupId, HashKey, KinesisError, NodeId, ShardIndex, StreamKey, StreamName, Zone};
 
-use crate::config::RouterConfig;
+use crate::config::{Member, RouterConfig};
 use crate::context::Context;
+use crate::membership::Expelled;
+use crate::nodes::{self, MembersView, NodesError};
 use crate::ops;
 use crate::rates::{self, Rated};
 use crate::status::ClusterStatus;
@@ -113,6 +115,44 @@ impl Router {
     pub async fn wait_ready(&self, within: Duration) -> bool {
         let founded = |meta: &ana_state::Metadata| meta.cluster().map(|_| ());
         crate::start::wait_until(&self.context, within, founded).await
+    }
+
+    /// Waits until this node has to end because the cluster goes on without it, and says why.
+    pub async fn until_expelled(&self) -> Expelled {
+        crate::membership::until_expelled(&self.context).await
+    }
+
+    /// Adds a node: it may join from now on.
+    ///
+    /// # Errors
+    /// When the metadata refuses, or no leader of it is reached.
+    pub async fn add_node(&self, member: Member) -> Result<MembersView, NodesError> {
+        nodes::add(&self.context, member).await
+    }
+
+    /// Begins to drain a node, which is removed when it holds nothing any more; `force` also when its zone is left
+    /// without a node.
+    ///
+    /// # Errors
+    /// As [`Router::add_node`].
+    pub async fn remove_node(&self, node: NodeId, force: bool) -> Result<MembersView, NodesError> {
+        nodes::remove(&self.context, node, force).await
+    }
+
+    /// Drains a node and lets another one of its zone take its place.
+    ///
+    /// # Errors
+    /// As [`Router::add_node`].
+    pub async fn replace_node(&self, node: NodeId, by: Member) -> Result<MembersView, NodesError> {
+        nodes::replace(&self.context, node, by).await
+    }
+
+    /// All nodes, where each stands, and the replicas on the move.
+    ///
+    /// # Errors
+    /// When no leader of the metadata is reached.
+    pub async fn members(&self) -> Result<MembersView, NodesError> {
+        nodes::view(&self.context).await
     }
 
     /// The cluster's secret, from which the keys of sealed tokens are made.

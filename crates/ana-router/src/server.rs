@@ -16,12 +16,12 @@ use crate::context::Context;
 use crate::error::Decline;
 use crate::messages::{
     Append, AskLoads, AskReport, AskTime, Claim, CommandMeta, CommandShards, Follow, Hold, KeepOut,
-    MetaAnswer, MetaIndex, MoveLeader, Question, Read, ReadIndex, Renew, Seal, Sealed, Seek,
-    ShardsAnswer, Spend, TimeOfDay, answer_to_body,
+    MetaAnswer, MetaIndex, MoveLeader, Question, Read, ReadIndex, Renew, ReportNode, Seal, Sealed,
+    Seek, ShardsAnswer, Spend, TimeOfDay, answer_to_body,
 };
 use crate::status::Report;
 use crate::subscribe::{follow, sessions};
-use crate::{append, rates, read, scaler, status};
+use crate::{append, membership, rates, read, scaler, status};
 
 /// A question that this node can answer.
 pub(crate) trait Work: Question {
@@ -144,6 +144,12 @@ impl Work for AskLoads {
     }
 }
 
+impl Work for ReportNode {
+    async fn work(&self, context: &Context) -> Result<Self::Answer, Decline> {
+        Ok(membership::report_for(context, self).await)
+    }
+}
+
 impl Work for AskTime {
     async fn work(&self, context: &Context) -> Result<Self::Answer, Decline> {
         Ok::<TimeOfDay, Decline>(TimeOfDay(context.now_ms()))
@@ -185,6 +191,7 @@ impl CallHandler for Server {
             KeepOut::KIND => serve::<KeepOut>(context, body).await,
             Hold::KIND => serve::<Hold>(context, body).await,
             MoveLeader::KIND => serve::<MoveLeader>(context, body).await,
+            ReportNode::KIND => serve::<ReportNode>(context, body).await,
             _ => Err(CallError::Remote(RemoteFault::UnknownKind)),
         }
     }

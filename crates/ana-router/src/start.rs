@@ -11,13 +11,18 @@ use ana_types::{GroupId, KinesisError};
 use crate::context::{Context, Deadline};
 use crate::router::Answer;
 use crate::subscribe::sessions;
-use crate::{away, balancer, driver, membership, reconcile, scaler, trimmer};
+use crate::{away, balancer, driver, membership, moves, reconcile, scaler, trimmer};
 
 /// How often a wait looks for a metadata group that is not open yet.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Opens the metadata group and starts the loops.
 pub(crate) async fn start(context: &Arc<Context>) -> Answer<()> {
+    membership::identify(context)
+        .await
+        .map_err(|error| KinesisError::Internal {
+            why: format!("the data directory cannot be used: {error}"),
+        })?;
     reconcile::learn_addresses(context);
     context
         .groups
@@ -31,6 +36,9 @@ pub(crate) async fn start(context: &Arc<Context>) -> Answer<()> {
         tasks.spawn(reconcile::run(Arc::clone(context))),
         tasks.spawn(membership::run(Arc::clone(context))),
         tasks.spawn(membership::run_learners(Arc::clone(context))),
+        tasks.spawn(membership::run_refusals(Arc::clone(context))),
+        tasks.spawn(moves::run(Arc::clone(context))),
+        tasks.spawn(moves::run_plan(Arc::clone(context))),
         tasks.spawn(driver::run(Arc::clone(context))),
         tasks.spawn(driver::run_expiry(Arc::clone(context))),
         tasks.spawn(scaler::run(Arc::clone(context))),

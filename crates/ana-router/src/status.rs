@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::config::Member;
 use crate::context::Context;
 use crate::forward::{Attempt, ask};
-use crate::membership::founding_voters;
 use crate::messages::AskReport;
+use crate::nodes::{MoveView, describe};
 
 /// How long a node may take to report before it counts as unreachable.
 pub const REPORT_WITHIN: Duration = Duration::from_secs(1);
@@ -29,10 +29,14 @@ pub struct ClusterStatus {
     pub answered_by: NodeId,
     /// Leader of the metadata group, as far as known.
     pub metadata_leader: Option<NodeId>,
-    /// Every founding or registered node, ascending.
+    /// Every registered node, ascending; while nothing is known of a cluster, those of the configuration.
     pub nodes: Vec<NodeStatus>,
     /// Every group of the metadata, group 0 first.
     pub groups: Vec<GroupView>,
+    /// Nodes that were removed.
+    pub removed: Vec<NodeId>,
+    /// Replicas on the move.
+    pub moves: Vec<MoveView>,
 }
 
 /// One node.
@@ -52,6 +56,8 @@ pub struct NodeStatus {
     pub state: NodeState,
     /// Whether the metadata knows it.
     pub registered: bool,
+    /// Where it stands by the metadata: `joining`, `active` or `draining`; none when it is not registered.
+    pub phase: Option<String>,
 }
 
 /// Whether a node answers.
@@ -210,6 +216,11 @@ pub(crate) async fn collect(context: &Context) -> ClusterStatus {
         .look(|meta| meta.cluster().map(|it| it.id.clone()))
         .ok()
         .flatten();
+    let members = context.look(describe).unwrap_or_default();
+    let phase = |node: NodeId| {
+        let member = members.nodes.iter().find(|it| it.id == node);
+        member.map(|it| it.phase.clone())
+    };
     let nodes = nodes.into_iter().map(|(id, (member, registered))| {
         let report = reports.get(&id);
         let state = if report.is_some() {
@@ -225,6 +236,7 @@ pub(crate) async fn collect(context: &Context) -> ClusterStatus {
             peer: member.peer_addr,
             state,
             registered,
+            phase: phase(id),
         }
     });
     let groups = group_views(context, &reports);
@@ -234,16 +246,22 @@ pub(crate) async fn collect(context: &Context) -> ClusterStatus {
         metadata_leader: groups.first().and_then(|it| it.leader),
         nodes: nodes.collect(),
         groups,
+        removed: members.removed.clone(),
+        moves: members.moves.clone(),
     }
 }
 
-/// Founding and registered nodes, with the newest address known, and whether the metadata knows them.
+/// Registered nodes with the newest address known, or those of the configuration while nothing is known of a cluster,
+/// and whether the metadata knows them.
 pub(crate) fn known_nodes(context: &Context) -> BTreeMap<NodeId, (Member, bool)> {
     let founders = context.config.members.iter().chain([&context.config.this]);
     let mut nodes: BTreeMap<_, _> = founders.map(|it| (it.id, (it.clone(), false))).collect();
-    let registered = context
-        .look(|meta| meta.nodes().clone())
-        .unwrap_or_default();
+    let known = context.look(|meta| meta.cluster().map(|_| meta.nodes().clone()));
+    let known = known.ok().flatten();
+    if known.is_some() {
+        nodes.clear();
+    }
+    let registered = known.unwrap_or_default();
     nodes.extend(registered.into_iter().map(|(id, node)| {
         let (zone, peer_addr, api_addr) = (node.zone, node.peer_addr, node.api_addr);
         (
@@ -276,9 +294,7 @@ fn group_views(context: &Context, reports: &BTreeMap<NodeId, Report>) -> Vec<Gro
         replicas: Vec::new(),
     };
     let mut metadata = view(GroupId::METADATA);
-    metadata.voters = founding_voters(&context.config.members)
-        .into_iter()
-        .collect();
+    metadata.voters = context.meta_voters();
     let mut views = vec![metadata];
     let described = context.look(|meta| {
         let groups = meta.groups().iter().map(|(id, group)| {

@@ -6,6 +6,7 @@ mod consumers;
 mod failures;
 mod fanout;
 mod foreign;
+mod members;
 mod operations;
 mod rates;
 mod scaling;

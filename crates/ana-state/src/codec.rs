@@ -9,8 +9,11 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// The version both machines are written in today.
-pub const FORMAT_VERSION: u8 = 2;
+/// A machine as it is stored.
+pub trait Stored {
+    /// The version it is written in today.
+    const FORMAT_VERSION: u8;
+}
 
 /// Why bytes are not a machine.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,10 +22,12 @@ pub enum DecodeError {
     #[error("the encoded machine is empty")]
     Empty,
     /// Written by a build with another format.
-    #[error("the encoded machine has format version {found}, this build reads {FORMAT_VERSION}")]
+    #[error("the encoded machine has format version {found}, this build reads {read}")]
     Version {
         /// The first byte that was found.
         found: u8,
+        /// The version this build reads.
+        read: u8,
     },
     /// The bytes after the version byte are not what postcard expects.
     #[error("the encoded machine is malformed: {0}")]
@@ -35,15 +40,16 @@ pub enum DecodeError {
     },
 }
 
-pub(crate) fn encode<T: Serialize>(machine: &T) -> Vec<u8> {
-    postcard::to_extend(machine, vec![FORMAT_VERSION])
+pub(crate) fn encode<T: Serialize + Stored>(machine: &T) -> Vec<u8> {
+    postcard::to_extend(machine, vec![T::FORMAT_VERSION])
         .expect("a Vec takes any number of bytes and every part of a machine is of known length")
 }
 
-pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
+pub(crate) fn decode<T: DeserializeOwned + Stored>(bytes: &[u8]) -> Result<T, DecodeError> {
     let (&found, body) = bytes.split_first().ok_or(DecodeError::Empty)?;
-    if found != FORMAT_VERSION {
-        return Err(DecodeError::Version { found });
+    let read = T::FORMAT_VERSION;
+    if found != read {
+        return Err(DecodeError::Version { found, read });
     }
     let (machine, rest) = postcard::take_from_bytes(body)?;
     if rest.is_empty() {

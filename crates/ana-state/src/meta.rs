@@ -15,10 +15,14 @@
 //! - The open shards of a stream tile the hash space without gap or overlap at every index.
 //! - A group is live or deleted, never both, and every id below the next one is one of the two.
 //! - After the parents of a reshard are closed it can only be finished, not undone.
+//! - A node that was removed is never a member again, under its id.
+//! - A group has at most one replica on the move, and a voter in each of its zones all the while.
 
 mod command;
 mod apply;
 mod nodes;
+mod members;
+mod moves;
 mod streams;
 mod tags;
 mod consumers;
@@ -54,17 +58,20 @@ mod uniform_test;
 #[cfg(test)]
 mod placement_test;
 #[cfg(test)]
+mod members_test;
+#[cfg(test)]
 mod violation_test;
 #[cfg(test)]
 mod random_test;
 
 pub use command::{
     ClusterSecret, ConsumerCommand, Member, MetaCommand, MetaOutcome, MetaRefusal, MetaReply,
-    ParentClosed, ScalingCommand, SettingCommand,
+    NodeCommand, ParentClosed, ScalingCommand, SettingCommand,
 };
 pub use consumers::ConsumerState;
 pub use group_ids::GroupIds;
 pub use invariants::META_INVARIANTS;
+pub use members::{MOVES_AT_ONCE_MAX, Move, MoveStep, NodePhase, founding_voters};
 pub use placement::{GROUP_OPEN_SHARDS_DEALT, GROUP_OPEN_SHARDS_MAX, VOTERS_PER_GROUP_MAX};
 pub use resize::Resize;
 pub use scaling::Scaling;
@@ -100,6 +107,8 @@ pub struct Metadata {
     commitment: Commitment,
     /// The latest second in which a consumer was created that is gone by now; their ARNs name the second.
     consumer_seconds_used: Option<u64>,
+    /// Where nodes stand, and replicas that move. Last: version 2 of the format ended before it.
+    members: members::Members,
 }
 
 /// What makes this cluster this one. Set once.
@@ -133,6 +142,10 @@ pub struct GroupState {
     pub preferred_leader: NodeId,
 }
 
+impl codec::Stored for Metadata {
+    const FORMAT_VERSION: u8 = 3;
+}
+
 impl Default for Metadata {
     fn default() -> Self {
         Self {
@@ -149,6 +162,7 @@ impl Default for Metadata {
             next_group: GroupId::METADATA.0 + 1,
             commitment: Commitment::default(),
             consumer_seconds_used: None,
+            members: members::Members::default(),
         }
     }
 }
@@ -180,7 +194,10 @@ impl Metadata {
     /// # Errors
     /// When the bytes are of another format version or are not a machine.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut machine: Self = codec::decode(bytes)?;
+        let mut machine: Self = match codec::decode(bytes) {
+            Err(DecodeError::Version { found: 2, .. }) => members::from_version_2(bytes)?,
+            decoded => decoded?,
+        };
         machine.names = invariants::names_of(&machine.streams);
         Ok(machine)
     }

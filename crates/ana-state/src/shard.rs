@@ -80,6 +80,10 @@ pub struct ShardState {
     pub closed: Option<ClosedAt>,
 }
 
+impl codec::Stored for ShardSet {
+    const FORMAT_VERSION: u8 = 2;
+}
+
 impl ShardSet {
     /// A set without shards: what a new group starts from.
     #[must_use]

@@ -1,13 +1,15 @@
-//! The encoded machines of format version 2, as they were first written. A build that changes these
+//! The encoded machines of format versions 3 (metadata) and 2 (shards), as they were first written. A build that changes these
 //! bytes cannot read the checkpoints, snapshots and logs of clusters that exist: raise the version
 //! and keep reading this one.
 
-use ana_state::meta::{ClusterSecret, ConsumerCommand, Member, ScalingCommand, SettingCommand};
+use ana_state::meta::{
+    ClusterSecret, ConsumerCommand, Member, NodeCommand, ScalingCommand, SettingCommand,
+};
 use ana_state::shard::{ChildSpec, ShardSpec};
 use ana_state::{AppendHeader, MetaCommand, Metadata, ShardCommand, ShardSet};
 use ana_types::{
-    ConsumerName, HashKey, HashRange, NodeId, ShardIndex, ShardLevelMetric, StreamMode, StreamName,
-    Zone,
+    ConsumerName, GroupId, HashKey, HashRange, NodeId, ShardIndex, ShardLevelMetric, StreamMode,
+    StreamName, Zone,
 };
 use expect_test::{Expect, expect};
 use std::collections::{BTreeMap, BTreeSet};
@@ -182,15 +184,15 @@ fn consumers_and_settings() {
     check_bytes(
         &machine.encode(),
         &expect![[r#"
-        0215130101630707070707070707070707070707070707070707070707070707
-        070707070707a09c01020101610170016102016201700161010101066f726465
-        7273020080d095ffbc3118801001016b0176020000000000ffffffffffffffff
-        ffffffffffffffffffff010180d095ffbc3180e2cfaa06000101000080808080
-        808080808080808080808080808002ffffffffffffffffffffffffffffffffff
-        ff030280d095ffbc3180e2cfaa060002010202010484d095ffbc310101630163
-        e8d795ffbc3100e8d795ffbc3101017401750001020107616c6961732f610102
-        7b7d0184d095ffbc310000000000000201010201020102010201020200020300
-        0184d095ffbc3100018488afa8bd310180e2cfaa06"#]],
+            0315130101630707070707070707070707070707070707070707070707070707
+            070707070707a09c01020101610170016102016201700161010101066f726465
+            7273020080d095ffbc3118801001016b0176020000000000ffffffffffffffff
+            ffffffffffffffffffff010180d095ffbc3180e2cfaa06000101000080808080
+            808080808080808080808080808002ffffffffffffffffffffffffffffffffff
+            ff030280d095ffbc3180e2cfaa060002010202010484d095ffbc310101630163
+            e8d795ffbc3100e8d795ffbc3101017401750001020107616c6961732f610102
+            7b7d0184d095ffbc310000000000000201010201020102010201020200020300
+            0184d095ffbc3100018488afa8bd310180e2cfaa060000000002010200000000"#]],
     );
     check_bytes(
         &commands,
@@ -288,27 +290,27 @@ fn capacity() {
     check_bytes(
         &machine.encode(),
         &expect![[r#"
-        020f0c0101630707070707070707070707070707070707070707070707070707
-        070707070707a09c01020101610170016102016201700161020101066f726465
-        7273020080d095ffbc3118800801016b0176020000000000ffffffffffffffff
-        ffffffffffffffffffff010180d095ffbc3180e2cfaa06000101000080808080
-        808080808080808080808080808002ffffffffffffffffffffffffffffffffff
-        ff030280d095ffbc3180e2cfaa06000201020401060301000100010202010000
-        d4aad5aad5aad5aad5aad5aad5aad5aad5aa01030100d5aad5aad5aad5aad5aa
-        d5aad5aad5aad5aa01ffffffffffffffffffffffffffffffffffff010080d095
-        ffbc310000000000000280d095ffbc3180d095ffbc310180d095ffbc31000000
-        020206636c69636b73010180d095ffbc3118800800040000000000ffffffffff
-        ffffffffffffffffffffffff7f0380d095ffbc3180e2cfaa0600010100008080
-        8080808080808080808080808080808001ffffffffffffffffffffffffffffff
-        ffffff010380d095ffbc3180e2cfaa0600020200008080808080808080808080
-        8080808080808002ffffffffffffffffffffffffffffffffffff020480d095ff
-        bc3180e2cfaa06000303000080808080808080808080808080808080808003ff
-        ffffffffffffffffffffffffffffffffff030480d095ffbc3180e2cfaa060002
-        0304060000000000000000000000010001010302040101808080808080808080
-        80808080808080808001ffffffffffffffffffffffffffffffffffbf01050101
-        8080808080808080808080808080808080c001ffffffffffffffffffffffffff
-        ffffffffff010004010102010201020102010202030202010201040202010202
-        0003050100000000"#]],
+            030f0c0101630707070707070707070707070707070707070707070707070707
+            070707070707a09c01020101610170016102016201700161020101066f726465
+            7273020080d095ffbc3118800801016b0176020000000000ffffffffffffffff
+            ffffffffffffffffffff010180d095ffbc3180e2cfaa06000101000080808080
+            808080808080808080808080808002ffffffffffffffffffffffffffffffffff
+            ff030280d095ffbc3180e2cfaa06000201020401060301000100010202010000
+            d4aad5aad5aad5aad5aad5aad5aad5aad5aa01030100d5aad5aad5aad5aad5aa
+            d5aad5aad5aad5aa01ffffffffffffffffffffffffffffffffffff010080d095
+            ffbc310000000000000280d095ffbc3180d095ffbc310180d095ffbc31000000
+            020206636c69636b73010180d095ffbc3118800800040000000000ffffffffff
+            ffffffffffffffffffffffff7f0380d095ffbc3180e2cfaa0600010100008080
+            8080808080808080808080808080808001ffffffffffffffffffffffffffffff
+            ffffff010380d095ffbc3180e2cfaa0600020200008080808080808080808080
+            8080808080808002ffffffffffffffffffffffffffffffffffff020480d095ff
+            bc3180e2cfaa06000303000080808080808080808080808080808080808003ff
+            ffffffffffffffffffffffffffffffffff030480d095ffbc3180e2cfaa060002
+            0304060000000000000000000000010001010302040101808080808080808080
+            80808080808080808001ffffffffffffffffffffffffffffffffffbf01050101
+            8080808080808080808080808080808080c001ffffffffffffffffffffffffff
+            ffffffffff010004010102010201020102010202030202010201040202010202
+            00030501000000000000000002010200000000"#]],
     );
     check_bytes(
         &bytes,
@@ -331,7 +333,7 @@ fn metadata() {
     check_bytes(
         &machine.encode(),
         &expect![[r#"
-            0204040101630707070707070707070707070707070707070707070707070707
+            0304040101630707070707070707070707070707070707070707070707070707
             070707070707a09c01020101610170016102016201700161010101066f726465
             7273020080d095ffbc3118800801016b0176020000000000ffffffffffffffff
             ffffffffffffffffffff010180d095ffbc3180e2cfaa06000101000080808080
@@ -339,7 +341,8 @@ fn metadata() {
             ff030280d095ffbc3180e2cfaa0600020102040103000100010202010000ffff
             ffffffffffffffffffffffffffffff7f03010080808080808080808080808080
             808080808001ffffffffffffffffffffffffffffffffffff010082d095ffbc31
-            0000000000000000000000020101020102010201020102020002030100000000"#]],
+            0000000000000000000000020101020102010201020102020002030100000000
+            0000000002010200000000"#]],
     );
     check_bytes(
         &commands,
@@ -348,6 +351,85 @@ fn metadata() {
             07070702010161017001610201620170016103066f7264657273010001021880
             0801016b017680d095ffbc3100040181d095ffbc3107066f7264657273008080
             808080808080808080808080808080800182d095ffbc31"#]],
+    );
+}
+
+/// Node 3 takes the place of node 2, node 4 is added, node 1 is to go.
+fn node_commands() -> Vec<MetaCommand> {
+    let member = |id: u64, zone: &str| Member {
+        id: NodeId(id),
+        zone: Zone::new(zone).expect("valid"),
+        peer_addr: format!("p{id}"),
+        api_addr: format!("a{id}"),
+    };
+    let group = GroupId(1);
+    let begin = |unreachable: &[u64]| NodeCommand::BeginMoves {
+        unreachable: unreachable.iter().copied().map(NodeId).collect(),
+    };
+    let commands = [
+        NodeCommand::Replace {
+            node: NodeId(2),
+            by: member(3, "b"),
+        },
+        NodeCommand::Report {
+            member: member(3, "b"),
+            incarnation: 77,
+        },
+        begin(&[9]),
+        NodeCommand::SwitchMove { group, id: 1 },
+        NodeCommand::FinishMove { group, id: 1 },
+        NodeCommand::Add(member(4, "a")),
+        NodeCommand::Remove {
+            node: NodeId(1),
+            force: true,
+        },
+        NodeCommand::UndoneMove { group, id: 1 },
+        NodeCommand::ReplicaDeleted {
+            group: GroupId(2),
+            node: NodeId(2),
+        },
+        NodeCommand::FinishRemove { node: NodeId(9) },
+    ];
+    commands.into_iter().map(MetaCommand::Node).collect()
+}
+
+#[test]
+fn nodes() {
+    let mut machine = Metadata::new();
+    let mut index = 0;
+    let mut apply = |machine: &mut Metadata, command: MetaCommand| {
+        index += 1;
+        machine.apply(index, command).expect("applies");
+    };
+    for command in metadata_commands() {
+        apply(&mut machine, command);
+    }
+    let mut commands = Vec::new();
+    for command in node_commands() {
+        commands.extend(postcard::to_stdvec(&command).expect("encodes"));
+        apply(&mut machine, command);
+    }
+    machine.check().expect("sound");
+    check_bytes(
+        &machine.encode(),
+        &expect![[r#"
+        030e0b0101630707070707070707070707070707070707070707070707070707
+        070707070707a09c010401016101700161020162017001610301620270330261
+        33040161027034026134010101066f7264657273020080d095ffbc3118800801
+        016b0176020000000000ffffffffffffffffffffffffffffffffffff010180d0
+        95ffbc3180e2cfaa060001010000808080808080808080808080808080808080
+        02ffffffffffffffffffffffffffffffffffff030280d095ffbc3180e2cfaa06
+        00020102040103000100010202010000ffffffffffffffffffffffffffffffff
+        ff7f03010080808080808080808080808080808080808001ffffffffffffffff
+        ffffffffffffffffffff010082d095ffbc310000000000000000000000020101
+        0201030102010201020200020301000000000301020100020200010304000001
+        0301034d02010202000001020103000202010201030003010101010102"#]],
+    );
+    check_bytes(
+        &commands,
+        &expect![[r#"
+        13020203016202703302613313030301620270330261334d1304010913050101
+        130601011300040161027034026134130101011307010113080202130909"#]],
     );
 }
 

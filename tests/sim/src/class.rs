@@ -3,6 +3,7 @@
 //! Must stay true: any 190 seeds in a row cross every two classes once; the names are printed and stay.
 
 use std::fmt;
+use std::str::FromStr;
 
 /// A class of faults. `fault.rs` says what each does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -101,6 +102,18 @@ impl Class {
     }
 }
 
+impl FromStr for Class {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let named = Class::ALL.into_iter().find(|class| class.name() == name);
+        named.ok_or_else(|| {
+            let names = Class::ALL.map(Class::name).join(", ");
+            format!("there is no class of this name; there are {names}")
+        })
+    }
+}
+
 impl fmt::Display for Class {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
@@ -121,5 +134,9 @@ mod tests {
         assert!(crossed.iter().all(|(one, other)| one < other));
         let names: BTreeSet<_> = Class::ALL.into_iter().map(Class::name).collect();
         assert_eq!(names.len(), Class::ALL.len());
+        for class in Class::ALL {
+            assert_eq!(class.name().parse(), Ok(class));
+        }
+        assert!("bit flip".parse::<Class>().is_err());
     }
 }

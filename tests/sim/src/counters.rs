@@ -22,6 +22,8 @@ pub const SOMETIMES: &[&str] = &[
     "a snapshot was installed",
     "a log was trimmed",
     "damage was found",
+    "a flipped bit was noticed",
+    "a flipped bit may have been cut off with the old end of its log",
     "a repair ended",
     "a node lost all its data",
     "a disk counted as full",

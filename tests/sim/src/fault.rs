@@ -34,16 +34,13 @@ pub enum Who {
     Follower(usize, usize),
 }
 
-/// A kind of file of a log.
+/// A kind of bytes of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileKind {
-    /// Segments that are complete, frames and footer.
-    Sealed,
-    /// The segment that is written to, except its last part: damage to the very last frame looks like a torn write
-    /// until a later frame vouches for it.
-    Active,
-    /// The header of a segment.
-    Header,
+    /// Entries, those of closed segments where there are any.
+    Entries,
+    /// The vote, in a frame or in the header of a segment.
+    Vote,
     /// The snapshot.
     Snapshot,
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use ana_env::memory::{MemoryDisk, MemoryDiskOptions, SeededRng, Tear};
 use ana_env::runtime::Pause;
 use ana_env::{Clock, Disk, Env, runtime};
+use ana_node::cluster::meddle::SPARED;
 use ana_node::{Node, NodeConfig};
 use ana_raft::{Groups, MemoryCheckpoints, rebuild};
 use ana_types::{GroupId, NodeId};
@@ -26,7 +27,7 @@ pub const EPOCH_MS: u64 = 1_767_225_600_000;
 /// How long one "hour" of retention lasts where the plan trims: the 24 hours of a stream are 8.4 s.
 const TRIM_HOUR_MS: u64 = 350;
 /// Where a node keeps its data.
-const DATA_DIR: &str = "/data";
+pub const DATA_DIR: &str = "/data";
 /// Writes are torn at multiples of so many bytes, unless a fault tears them finer.
 pub const TEAR_BYTES: u64 = 512;
 
@@ -271,7 +272,7 @@ async fn wipe(disk: &dyn Disk, inside: &Inside) -> std::io::Result<()> {
         inside.wiped.store(false, Ordering::Relaxed);
     }
     // The very first start has no directory yet.
-    if disk.list(dir).await.is_ok() && rebuild::wipe(disk, dir, &[]).await? {
+    if disk.list(dir).await.is_ok() && rebuild::wipe(disk, dir, SPARED).await? {
         crate::counters::saw("a node lost all its data");
     }
     Ok(())

@@ -53,6 +53,11 @@ pub fn run(plan: Plan, keep: bool) -> Report {
     let shared = Shared::new(plan);
     add_clients(&mut sim, &shared);
     let mut unfinished = drive(&mut sim, &mut world, &shared);
+    if unfinished.is_empty() {
+        let promise = "a flipped bit is noticed";
+        let left = world.unnoticed().into_iter();
+        unfinished.extend(left.map(|what| Broken { promise, what }));
+    }
     if let Err(what) = world.compare_machines() {
         let promise = "replicas hold the same state";
         unfinished.push(Broken { promise, what });

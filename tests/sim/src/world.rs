@@ -3,7 +3,7 @@
 //! Must stay true: an act that harms happens only while faults go on; afterwards everything is as in the beginning, but
 //! for what disks have lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::class::Class;
@@ -46,6 +46,16 @@ pub struct World {
     queue: BTreeMap<(Duration, u64), (Class, Act)>,
     queued: u64,
     eyes: Eyes,
+    flips: Vec<Flip>,
+}
+
+/// A bit that has flipped.
+#[derive(Debug)]
+struct Flip {
+    node: usize,
+    bit: damage::Bit,
+    /// How far its log was cut then.
+    purged_index: Option<u64>,
 }
 
 impl World {
@@ -72,6 +82,7 @@ impl World {
             queue: BTreeMap::new(),
             queued: 0,
             eyes: Eyes::default(),
+            flips: Vec::new(),
         };
         (sim, world)
     }
@@ -114,6 +125,30 @@ impl World {
                 self.act(sim, class, act);
             }
         }
+        // What only a start reads (a snapshot, the head of a file) is read once more.
+        let damaged: BTreeSet<usize> = self.flips.iter().map(|flip| flip.node).collect();
+        for node in damaged {
+            if self.stop(sim, node, false) {
+                let due = sim.elapsed() + RESTART;
+                self.later(due, Class::BitFlip, Act::Start { node });
+            }
+        }
+    }
+
+    /// Flipped bits that lie on a disk still, although everything was read since. Ask it when all is over.
+    pub fn unnoticed(&self) -> Vec<String> {
+        let mut unnoticed = Vec::new();
+        for flip in &self.flips {
+            let machine = &self.machines[flip.node];
+            if !flip.bit.is_on(&machine.disk) || flip.bit.is_known_to(machine) {
+                counters::saw("a flipped bit was noticed");
+            } else if flip.bit.purged_index(machine) > flip.purged_index {
+                counters::saw("a flipped bit may have been cut off with the old end of its log");
+            } else {
+                unnoticed.push(format!("node {}: {}", flip.node + 1, flip.bit));
+            }
+        }
+        unnoticed
     }
 
     /// Whether replicas that applied the same entries hold the same state; what differs. Ask it when all is over.
@@ -210,7 +245,17 @@ impl World {
                 self.machines[node].clock.drift(sim.elapsed(), 0);
                 true
             }
-            Act::Flip { node, file, place } => damage::flip(&self.machines[node].disk, file, place),
+            Act::Flip { node, file, place } => {
+                let machine = &self.machines[node];
+                let flip = damage::flip(&machine.disk, file, place).map(|bit| Flip {
+                    node,
+                    purged_index: bit.purged_index(machine),
+                    bit,
+                });
+                let hit = flip.is_some();
+                self.flips.extend(flip);
+                hit
+            }
             Act::Lose { node, lost, place } => damage::lose(&self.machines[node], lost, place),
             Act::Move { group, to } => self.move_leader(group, to),
         }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use ana_router::nodes::MoveView;
 use ana_router::status::{ClusterStatus, GroupView, NodeState, ReplicaView};
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,12 @@ pub struct StatusDocument {
     pub nodes: Vec<NodeEntry>,
     /// Every group, the metadata group first.
     pub groups: Vec<GroupEntry>,
+    /// Nodes that were removed; their ids are not used again.
+    #[serde(default)]
+    pub removed: Vec<u64>,
+    /// Replicas on the move.
+    #[serde(default)]
+    pub moves: Vec<MoveEntry>,
 }
 
 /// How something is.
@@ -64,6 +71,22 @@ pub struct NodeEntry {
     pub peer: String,
     /// `up`, `starting`, `stopping`, `down`, or `unreachable` (nothing is known of its process).
     pub state: String,
+    /// Where it stands in the cluster: `joining`, `active` or `draining`; none when it was not added (yet).
+    #[serde(default)]
+    pub phase: Option<String>,
+}
+
+/// One replica on its way from one node to another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MoveEntry {
+    /// The group.
+    pub group: u64,
+    /// The node that loses it.
+    pub from: Option<u64>,
+    /// The node that gets it.
+    pub to: Option<u64>,
+    /// `join` (the new replica catches up), `switch` (the voters change), `back` (it is taken back).
+    pub step: String,
 }
 
 /// One group of replicas.
@@ -130,9 +153,12 @@ impl StatusDocument {
                     NodeState::Alive => "up".to_owned(),
                     NodeState::Unreachable => "unreachable".to_owned(),
                 },
+                phase: node.phase,
             })
             .collect();
         let groups = status.groups.into_iter().map(group_entry).collect();
+        let removed = status.removed.iter().map(|node| node.0).collect();
+        let moves = status.moves.into_iter().map(move_entry).collect();
         let cluster_id = status.cluster_id;
         let health = Health::Healthy;
         let mut document = StatusDocument {
@@ -145,6 +171,8 @@ impl StatusDocument {
             faults: Vec::new(),
             nodes,
             groups,
+            removed,
+            moves,
         };
         document.judge();
         document
@@ -162,6 +190,8 @@ impl StatusDocument {
             faults: Vec::new(),
             nodes: Vec::new(),
             groups: Vec::new(),
+            removed: Vec::new(),
+            moves: Vec::new(),
         }
     }
 
@@ -184,6 +214,7 @@ impl StatusDocument {
                     api: view.api,
                     peer: view.peer,
                     state: word.to_owned(),
+                    phase: None,
                 }),
             }
         }
@@ -204,6 +235,15 @@ impl StatusDocument {
             Health::Healthy
         };
         self.health = nodes.chain(groups).fold(founded, Health::max);
+    }
+}
+
+fn move_entry(it: MoveView) -> MoveEntry {
+    MoveEntry {
+        group: it.group.0,
+        from: it.from.map(|node| node.0),
+        to: it.to.map(|node| node.0),
+        step: it.step,
     }
 }
 
@@ -266,7 +306,12 @@ fn group_health(group: &GroupView) -> Health {
     if !leader_here || voters_here * 2 <= group.voters.len() {
         return Health::Unavailable;
     }
-    let all_well = group.replicas.iter().all(|replica| replica.health == "ok");
+    // A replica on its way here or away says nothing about the group.
+    let mut voters = group
+        .replicas
+        .iter()
+        .filter(|replica| group.voters.contains(&replica.node));
+    let all_well = voters.all(|replica| replica.health == "ok");
     if voters_here == group.voters.len() && all_well {
         Health::Healthy
     } else {

@@ -15,12 +15,16 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
 use super::real::{Freezer, Place};
+use crate::error::Exit;
 
 /// A node that was asked to stop gets this long before it is killed.
 const STOP_MAX: Duration = Duration::from_secs(10);
 
 /// Requests to one process that may wait; each is carried out as soon as it is read.
 const ASKS_WAITING: usize = 16;
+
+/// How a node has ended that the cluster goes on without.
+pub const EXPELLED: &str = "ended: the cluster goes on without this node";
 
 /// What is asked of a node's process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,6 +194,10 @@ fn signal(child: &Child, signal: Signal) {
 }
 
 fn in_words(status: io::Result<ExitStatus>, asked_for: Option<Ask>) -> String {
+    let expelled = i32::from(Exit::Expelled.code());
+    if matches!(&status, Ok(status) if status.code() == Some(expelled)) {
+        return EXPELLED.to_owned();
+    }
     let status = match status {
         Ok(status) => status.to_string(),
         Err(error) => format!("cannot be waited for: {error}"),

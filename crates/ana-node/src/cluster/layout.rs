@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   DIR/ana.lock        held while `ana up` runs
-//!   DIR/cluster.toml    the plan: ids, zones, addresses; written once
+//!   DIR/cluster.toml    the plan: ids, zones, addresses; written anew when nodes are added or removed
 //!   DIR/config/         the settings of each node, written anew at each start
 //!   DIR/node-1/         everything node 1 keeps, and nothing else
 //!   DIR/logs/           what each node says
@@ -28,6 +28,7 @@ const VERSION: u32 = 1;
 /// The ports of nodes that have addresses of their own.
 const API_PORT: u16 = 4568;
 const PEER_PORT: u16 = 4569;
+const PLAN_FILE: &str = "cluster.toml";
 
 /// How many nodes a new cluster gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,14 +47,28 @@ pub enum Shape {
 #[serde(deny_unknown_fields)]
 struct Plan {
     version: u32,
+    /// Greater than every id that was ever given out; 0 until a node was added or removed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    next_id: u64,
     nodes: Vec<MemberConfig>,
+    /// Those that founded the cluster; empty while these are the nodes themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    founders: Vec<MemberConfig>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde gives it a reference"
+)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A data directory and its nodes.
 #[derive(Debug, Clone)]
 pub struct Layout {
     dir: PathBuf,
-    nodes: Vec<MemberConfig>,
+    plan: Plan,
 }
 
 impl Layout {
@@ -69,7 +84,7 @@ impl Layout {
         port: Option<u16>,
         names: Option<&Names>,
     ) -> Result<Layout, CliError> {
-        let path = dir.join("cluster.toml");
+        let path = dir.join(PLAN_FILE);
         let text = match read_text(env.disk.as_ref(), &path).await {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -77,19 +92,19 @@ impl Layout {
                 if let Some(names) = names {
                     nodes.iter_mut().for_each(|node| move_to(node, names));
                 }
-                let text = toml::to_string(&Plan {
-                    version: VERSION,
-                    nodes: nodes.clone(),
-                })
-                .expect("numbers and strings are always TOML");
-                save(env.disk.as_ref(), dir, "cluster.toml", text.into())
+                let layout = Layout::of_nodes(dir.to_owned(), nodes);
+                layout
+                    .save(env.disk.as_ref())
                     .await
                     .map_err(|error| CliError::file("write the cluster's plan", &path, &error))?;
-                return Ok(Layout::of_nodes(dir.to_owned(), nodes));
+                return Ok(layout);
             }
             Err(error) => return Err(CliError::file("read the cluster's plan", &path, &error)),
         };
-        let layout = Layout::of_nodes(dir.to_owned(), read_plan(&path, &text)?);
+        let layout = Layout {
+            dir: dir.to_owned(),
+            plan: read_plan(&path, &text)?,
+        };
         layout.check_shape(shape)?;
         if names.is_none() {
             layout.check_ports()?;
@@ -99,7 +114,67 @@ impl Layout {
 
     /// A layout of nodes that were planned elsewhere.
     pub fn of_nodes(dir: PathBuf, nodes: Vec<MemberConfig>) -> Layout {
-        Layout { dir, nodes }
+        let plan = Plan {
+            version: VERSION,
+            next_id: 0,
+            nodes,
+            founders: Vec::new(),
+        };
+        Layout { dir, plan }
+    }
+
+    async fn save(&self, disk: &dyn Disk) -> io::Result<()> {
+        let text = toml::to_string(&self.plan).expect("numbers and strings are always TOML");
+        save(disk, &self.dir, PLAN_FILE, text.into()).await
+    }
+
+    /// Takes a node into the plan, durably.
+    ///
+    /// # Errors
+    /// When the plan cannot be written; then it is as before.
+    pub async fn add(&mut self, disk: &dyn Disk, node: MemberConfig) -> io::Result<()> {
+        let mut next = self.clone();
+        next.plan.next_id = self.next_id().max(node.id + 1);
+        next.plan.founders = self.founders().to_vec();
+        next.plan.nodes.push(node);
+        next.save(disk).await?;
+        *self = next;
+        Ok(())
+    }
+
+    /// Takes a node out of the plan, durably. Its id is not given out again.
+    ///
+    /// # Errors
+    /// When the plan cannot be written; then it is as before.
+    pub async fn forget(&mut self, disk: &dyn Disk, id: u64) -> io::Result<()> {
+        let mut next = self.clone();
+        next.plan.next_id = self.next_id();
+        next.plan.founders = self.founders().to_vec();
+        next.plan.nodes.retain(|node| node.id != id);
+        next.save(disk).await?;
+        *self = next;
+        Ok(())
+    }
+
+    /// The id for the next node: greater than every id before.
+    pub fn next_id(&self) -> u64 {
+        let known = self.plan.nodes.iter().chain(&self.plan.founders);
+        let greatest = known.map(|node| node.id).max().unwrap_or(0);
+        self.plan.next_id.max(greatest + 1)
+    }
+
+    /// The nodes that founded the cluster, ascending by id; some may be gone.
+    pub fn founders(&self) -> &[MemberConfig] {
+        if self.plan.founders.is_empty() {
+            &self.plan.nodes
+        } else {
+            &self.plan.founders
+        }
+    }
+
+    /// Whether a node founded the cluster, else it was added later.
+    pub fn is_founder(&self, id: u64) -> bool {
+        self.founders().iter().any(|node| node.id == id)
     }
 
     /// The directory.
@@ -109,7 +184,7 @@ impl Layout {
 
     /// The nodes, ascending by id.
     pub fn nodes(&self) -> &[MemberConfig] {
-        &self.nodes
+        &self.plan.nodes
     }
 
     /// The directory of one node.
@@ -148,20 +223,21 @@ impl Layout {
             Some(Shape::Single) => 1,
             Some(Shape::Zones { nodes_per_zone }) => u64::from(nodes_per_zone) * 3,
         };
-        let there = u64::try_from(self.nodes.len()).unwrap_or(u64::MAX);
+        // By its founding: nodes that came and went later are no other shape.
+        let there = u64::try_from(self.founders().len()).unwrap_or(u64::MAX);
         if there == wanted {
             return Ok(());
         }
         Err(CliError::new(
             Exit::Usage,
-            format!("this cluster has {there} nodes, not {wanted}"),
+            format!("this cluster was founded with {there} nodes, not {wanted}"),
         )
         .context(format!("data directory {}", self.dir.display()))
         .advice("try: the same options as at the first start, or another --data-dir"))
     }
 
     fn check_ports(&self) -> Result<(), CliError> {
-        for node in &self.nodes {
+        for node in self.nodes() {
             for address in [&node.api, &node.peer] {
                 let port = address
                     .rsplit_once(':')
@@ -171,7 +247,7 @@ impl Layout {
                         Exit::Failed,
                         format!("{address} of node {} is taken by another process", node.id),
                     )
-                    .context(format!("plan {}", self.dir.join("cluster.toml").display()))
+                    .context(format!("plan {}", self.dir.join(PLAN_FILE).display()))
                     .advice(
                         "try: stop that process (ss -ltnp), or change the address in the plan",
                     ));
@@ -182,7 +258,7 @@ impl Layout {
     }
 }
 
-fn read_plan(path: &Path, text: &str) -> Result<Vec<MemberConfig>, CliError> {
+fn read_plan(path: &Path, text: &str) -> Result<Plan, CliError> {
     let broken = |why: String| {
         CliError::new(
             Exit::Failed,
@@ -198,7 +274,7 @@ fn read_plan(path: &Path, text: &str) -> Result<Vec<MemberConfig>, CliError> {
     if plan.nodes.is_empty() {
         return Err(broken("it has no nodes".to_owned()));
     }
-    Ok(plan.nodes)
+    Ok(plan)
 }
 
 fn plan(
@@ -322,6 +398,44 @@ mod tests {
             make_dir(&disk, dir).await.expect("room for directories");
             disk.crash();
             disk.list(dir).await.expect("still there");
+        });
+    }
+
+    #[test]
+    fn ids_are_given_out_once_and_founders_are_remembered() {
+        let env = Env {
+            disk: std::sync::Arc::new(ana_env::memory::MemoryDisk::new(
+                1,
+                ana_env::memory::MemoryDiskOptions::default(),
+            )),
+            ..Env::real()
+        };
+        let node = |id: u64| MemberConfig {
+            id,
+            zone: "a".to_owned(),
+            api: format!("127.0.0.1:{id}"),
+            peer: format!("127.0.0.1:1{id}"),
+        };
+        let ids = |nodes: &[MemberConfig]| nodes.iter().map(|it| it.id).collect::<Vec<_>>();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.expect("a runtime").block_on(async {
+            let disk = env.disk.as_ref();
+            let dir = Path::new("/cluster");
+            make_dir(disk, dir).await.expect("room");
+            let mut layout = Layout::of_nodes(dir.to_owned(), vec![node(1), node(2)]);
+            assert_eq!(layout.next_id(), 3);
+            layout.add(disk, node(3)).await.expect("room");
+            layout.forget(disk, 3).await.expect("room");
+            layout.forget(disk, 1).await.expect("room");
+            assert_eq!(layout.next_id(), 4, "3 is used up");
+            let text = read_text(disk, &dir.join(PLAN_FILE)).await.expect("there");
+            let plan = read_plan(dir, &text).expect("its own text");
+            assert_eq!(plan, layout.plan);
+            assert_eq!(ids(layout.nodes()), [2]);
+            assert_eq!(ids(layout.founders()), [1, 2]);
+            assert!(layout.is_founder(2) && !layout.is_founder(3));
         });
     }
 

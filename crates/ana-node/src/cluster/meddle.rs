@@ -14,7 +14,7 @@ use ana_raft::rebuild;
 use super::lock::LOCK_FILE;
 
 /// What a wipe leaves in the directory of a node: the lock, and whose directory it is.
-pub const SPARED: &[&str] = &[LOCK_FILE, "identity.toml"];
+pub const SPARED: &[&str] = &[LOCK_FILE, ana_router::identity::FILE];
 /// Bytes of a write that is cut short at most.
 pub const TORN_BYTES_MAX: u64 = 4 << 20;
 /// Directories below that of the checkpoints that are looked into.

@@ -1,10 +1,11 @@
-//! Orders to the supervisor: what may be done to nodes.
+//! Orders to the supervisor: what may be done to nodes, and which nodes there are.
 
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::meddle::Meddle;
+use crate::config::MemberConfig;
 
 /// How long a node may be paused or held down, milliseconds: the longest lease of a fault.
 pub const PAUSE_MS_MAX: u64 = crate::faults::LEASE_MS_MAX;
@@ -55,3 +56,12 @@ pub struct Order {
 /// What became of an order: what was done to files, in words, if anything was; or why it was not carried out, for a
 /// person.
 pub type Outcome = Result<Vec<String>, String>;
+
+/// A change of which nodes there are.
+#[derive(Debug)]
+pub enum Change {
+    /// A node more; it is started.
+    Add(MemberConfig),
+    /// A node less; it must not run.
+    Forget(u64),
+}

@@ -55,6 +55,23 @@ impl Roster {
         }
     }
 
+    /// A node more, which does not run.
+    pub fn add(&self, node: &MemberConfig) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.nodes.entry(node.id).or_insert(Entry {
+            api: node.api.clone(),
+            runs: false,
+            answers: false,
+            failures: 0,
+        });
+    }
+
+    /// A node less.
+    pub fn remove(&self, id: u64) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.nodes.remove(&id);
+    }
+
     /// The process of a node was started or has ended.
     pub fn runs(&self, id: u64, runs: bool) {
         self.with(id, |node| {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   orders (stop, kill, start) --.
+//!   nodes that come and go -------|
 //!   exits of children ----------- > Supervisor::step -> table -> NodeView for status
 //!   the request to end ----------'
 //! ```
@@ -14,30 +15,30 @@
 //! - files of a node are touched only while it has no process;
 //! - [`Supervisor::run`] stays on the main thread (see `child`).
 
+mod change;
 mod down;
+mod meddling;
+mod pause;
 mod power;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use ana_env::Disk;
 use ana_env::runtime::Tasks;
 use ana_env::time::{self, Instant};
-use ana_raft::rebuild;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
 use super::child::{self, Ask, Exited, Running};
 use super::layout::Layout;
 use super::meddle::Meddle;
-use super::order::{Order, Outcome, Verb};
+use super::order::{Change, Order, Outcome, Verb};
 use super::real::Real;
 use super::roster::Roster;
+use crate::config::MemberConfig;
 
-/// A process that did not hear that it may go on is told again after this.
-const RESUME_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// Orders that may wait.
 const ORDERS_WAITING: usize = 64;
 
@@ -91,10 +92,18 @@ pub struct NodeView {
     pub starts: u32,
 }
 
+impl NodeView {
+    /// Whether its process has ended because the cluster goes on without it.
+    pub fn is_expelled(&self) -> bool {
+        self.state == NodeState::Down && self.reason == child::EXPELLED
+    }
+}
+
 /// What others see of the table.
 #[derive(Debug, Clone)]
 pub struct Handle {
     orders: mpsc::Sender<Order>,
+    changes: mpsc::Sender<(Change, oneshot::Sender<Result<(), String>>)>,
     table: Arc<Mutex<BTreeMap<u64, Slot>>>,
     roster: Arc<Roster>,
 }
@@ -123,6 +132,7 @@ pub struct Supervisor {
     roster: Arc<Roster>,
     table: Arc<Mutex<BTreeMap<u64, Slot>>>,
     orders: mpsc::Receiver<Order>,
+    changes: mpsc::Receiver<(Change, oneshot::Sender<Result<(), String>>)>,
     exits: mpsc::Receiver<Exited>,
     exits_from_children: mpsc::Sender<Exited>,
     waiting: Vec<Waiting>,
@@ -152,6 +162,22 @@ enum Then {
     TakeDiskAway,
 }
 
+impl Slot {
+    fn new(node: &MemberConfig) -> Slot {
+        Slot {
+            zone: node.zone.clone(),
+            api: node.api.clone(),
+            peer: node.peer.clone(),
+            running: None,
+            stopping: false,
+            paused_until: None,
+            down_until: None,
+            reason: String::new(),
+            starts: 0,
+        }
+    }
+}
+
 impl Supervisor {
     /// A supervisor of the nodes of `layout`; none is started yet.
     pub fn new(
@@ -161,24 +187,13 @@ impl Supervisor {
         roster: Arc<Roster>,
     ) -> (Supervisor, Handle) {
         let (order_sender, orders) = mpsc::channel(ORDERS_WAITING);
+        let (change_sender, changes) = mpsc::channel(ORDERS_WAITING);
         let (exits_from_children, exits) = mpsc::channel(layout.nodes().len().max(1));
-        let slots = layout.nodes().iter().map(|node| {
-            let slot = Slot {
-                zone: node.zone.clone(),
-                api: node.api.clone(),
-                peer: node.peer.clone(),
-                running: None,
-                stopping: false,
-                paused_until: None,
-                down_until: None,
-                reason: String::new(),
-                starts: 0,
-            };
-            (node.id, slot)
-        });
+        let slots = layout.nodes().iter().map(|node| (node.id, Slot::new(node)));
         let table = Arc::new(Mutex::new(slots.collect::<BTreeMap<u64, Slot>>()));
         let handle = Handle {
             orders: order_sender,
+            changes: change_sender,
             table: Arc::clone(&table),
             roster: Arc::clone(&roster),
         };
@@ -189,6 +204,7 @@ impl Supervisor {
             roster,
             table,
             orders,
+            changes,
             exits,
             exits_from_children,
             waiting: Vec::new(),
@@ -224,10 +240,17 @@ impl Supervisor {
                     Some(order) => self.carry_out(order).await,
                     None => break,
                 },
+                Some((change, done)) = self.changes.recv() => {
+                    let outcome = self.change(change).await;
+                    if done.send(outcome).is_err() {
+                        // Whoever asked has gone; it was done nevertheless.
+                    }
+                }
             }
         }
-        for id in &all {
-            self.ask(*id, Ask::Stop);
+        let all: Vec<u64> = self.table().keys().copied().collect();
+        for id in all {
+            self.ask(id, Ask::Stop);
         }
         while self.any_runs() {
             match self.exits.recv().await {
@@ -318,130 +341,6 @@ impl Supervisor {
             }
         }
         answer(done, outcome);
-    }
-
-    async fn meddle(&self, id: u64, meddle: Meddle) -> Result<String, String> {
-        let runs = self.table().get(&id).is_some_and(|it| it.running.is_some());
-        if runs {
-            return Err(format!("node {id} was started meanwhile"));
-        }
-        let dir = self.layout.node_dir(id);
-        let said = meddle.carry_out(&*self.disk, id, &dir).await?;
-        tracing::warn!(
-            node = id,
-            said,
-            "the files of a node were changed on purpose"
-        );
-        self.start(id).await.map(|()| said)
-    }
-
-    /// Whether the cluster is one that gets over this.
-    async fn may_meddle(&self, meddle: Meddle, nodes: &[u64]) -> Result<(), String> {
-        let what = match meddle {
-            Meddle::Wipe => "wiped",
-            Meddle::FlipBit { .. } => "damaged",
-            // Nothing that anybody was told of is lost.
-            Meddle::TearTail { .. } => return Ok(()),
-        };
-        let [node] = nodes else {
-            return Err(format!(
-                "one node is {what} at a time: the others repair it"
-            ));
-        };
-        if meddle == Meddle::Wipe {
-            self.may_be_wiped(*node)?;
-        }
-        for other in self.layout.nodes().iter().map(|it| it.id) {
-            if other == *node {
-                continue;
-            }
-            let dir = self.layout.node_dir(other);
-            let failed = |error| format!("the directory of node {other} cannot be read: {error}");
-            let rebuilt = rebuild::is_under_way(&*self.disk, &dir)
-                .await
-                .map_err(failed)?;
-            let runs = self.table().get(&other).is_some_and(|it| {
-                it.running.is_some() && !it.stopping && it.paused_until.is_none()
-            });
-            if rebuilt || !runs {
-                let why = if rebuilt {
-                    "is being rebuilt"
-                } else {
-                    "does not run"
-                };
-                return Err(format!(
-                    "node {other} {why}: a node is {what} only while all others are whole"
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    fn may_be_wiped(&self, node: u64) -> Result<(), String> {
-        let all = self.layout.nodes();
-        let zones: BTreeSet<&str> = all.iter().map(|it| it.zone.as_str()).collect();
-        if zones.len() < 3 {
-            return Err(format!(
-                "the cluster has {} zones: data that are wiped are filled again only where two others have them",
-                zones.len()
-            ));
-        }
-        // The metadata are voted on by the first node of each zone; a learner of them is not rebuilt.
-        let zone = all.iter().find(|it| it.id == node).map(|it| &it.zone);
-        let peers = all.iter().filter(|it| Some(&it.zone) == zone);
-        if peers.map(|it| it.id).min() != Some(node) {
-            return Err(format!(
-                "node {node} is not the first of its zone: only those can be wiped"
-            ));
-        }
-        Ok(())
-    }
-
-    fn pause(&self, id: u64, until: Instant) -> Result<(), String> {
-        let mut table = self.table();
-        let slot = table.get_mut(&id);
-        let slot = slot.filter(|slot| !slot.stopping);
-        let heard = slot.and_then(|slot| {
-            let heard = slot.running.as_ref()?.ask(Ask::Pause);
-            slot.paused_until = Some(until);
-            heard.then_some(())
-        });
-        heard.ok_or_else(|| format!("node {id} does not run"))
-    }
-
-    /// Lets a process go on; one that does is left alone.
-    fn resume(&self, id: u64) {
-        let mut table = self.table();
-        let Some(slot) = table.get_mut(&id) else {
-            return;
-        };
-        let heard = slot.running.as_ref().is_none_or(|it| it.ask(Ask::Resume));
-        if heard {
-            slot.paused_until = None;
-        } else {
-            // It is asked again soon: it does not stand still for ever.
-            slot.paused_until = Some(time::now() + RESUME_AGAIN_AFTER);
-        }
-    }
-
-    fn next_resume(&self) -> Option<Instant> {
-        self.table()
-            .values()
-            .filter_map(|slot| slot.paused_until)
-            .min()
-    }
-
-    fn resume_overdue(&self) {
-        let now = time::now();
-        let overdue = |slot: &Slot| slot.paused_until.is_some_and(|at| at <= now);
-        let table = self.table();
-        let ids = table.iter().filter(|(_, slot)| overdue(slot));
-        let ids: Vec<u64> = ids.map(|(id, _)| *id).collect();
-        drop(table);
-        for id in ids {
-            tracing::info!(node = id, "a paused node goes on: its lease is over");
-            self.resume(id);
-        }
     }
 
     async fn start_all(&self, nodes: &[u64]) -> Result<(), String> {
@@ -576,6 +475,18 @@ impl Handle {
         let (done, outcome) = oneshot::channel();
         let order = Order { verb, nodes, done };
         self.orders.send(order).await.map_err(|_closed| gone())?;
+        outcome.await.map_err(|_closed| gone())?
+    }
+
+    /// Changes which nodes there are, and waits until it was done.
+    ///
+    /// # Errors
+    /// In words for a person.
+    pub async fn change(&self, change: Change) -> Result<(), String> {
+        let gone = || "the supervisor is ending".to_owned();
+        let (done, outcome) = oneshot::channel();
+        let sent = self.changes.send((change, done)).await;
+        sent.map_err(|_closed| gone())?;
         outcome.await.map_err(|_closed| gone())?
     }
 }

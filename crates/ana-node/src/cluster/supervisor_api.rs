@@ -10,6 +10,8 @@
 //!   POST /_ana/supervisor/node/{id}/hold_fault                              a fault of the kernel, with --real
 //!   POST /_ana/supervisor/node/{id}/end_fault                               {"id": "x"}
 //!   POST /_ana/supervisor/zone/{zone}/...                                   the same for all of a zone
+//!   POST /_ana/supervisor/members/add            {"zone": "b"}, or {} for the zone with the fewest nodes
+//!   POST /_ana/supervisor/members/forget/{id}
 //! ```
 //! Every answer is JSON; a POST answers when the order was carried out: `nodes` as they are then, and in `done` what
 //! was done to files, in words.
@@ -25,9 +27,14 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::meddle::{DamagedFile, Meddle, TORN_BYTES_MAX};
+use super::members::Members;
 use super::order::{PAUSE_MS_MAX, Verb};
 use super::real::{KINDS, KernelFault, KernelFaults};
 use super::supervisor::Handle;
+
+/// Why a cluster of `--real` takes no more nodes.
+const PLACES_ARE_MADE_ONCE: &str = "the nodes of a cluster of --real have a network and a disk of their own, made when \
+                                    it is started: nodes are added to a cluster without --real";
 
 /// The beginning of every path answered here.
 pub const PREFIX: &str = "/_ana/supervisor/";
@@ -39,6 +46,7 @@ pub type Answer = (StatusCode, Value);
 #[derive(Debug, Clone)]
 pub struct SupervisorApi {
     supervisor: Handle,
+    members: Members,
     about: About,
     authentication: Authentication,
     kernel: Option<KernelFaults>,
@@ -57,9 +65,15 @@ pub struct About {
 
 impl SupervisorApi {
     /// An API over the table behind `supervisor`, for those whom `authentication` admits.
-    pub fn new(supervisor: Handle, about: About, authentication: Authentication) -> SupervisorApi {
+    pub fn new(
+        supervisor: Handle,
+        members: Members,
+        about: About,
+        authentication: Authentication,
+    ) -> SupervisorApi {
         SupervisorApi {
             supervisor,
+            members,
             about,
             authentication,
             kernel: None,
@@ -89,6 +103,11 @@ impl SupervisorApi {
             (&Method::POST, ["node", name, verb @ ("hold_fault" | "end_fault")]) => {
                 self.fault(name, verb, body).await
             }
+            (&Method::POST, ["members", "add"]) if self.kernel.is_some() => {
+                wrong(StatusCode::CONFLICT, PLACES_ARE_MADE_ONCE)
+            }
+            (&Method::POST, ["members", "add"]) => self.members.add(body).await,
+            (&Method::POST, ["members", "forget", id]) => self.members.forget(id).await,
             (&Method::POST, [kind, name, verb]) => match read_verb(verb, body) {
                 Ok(Some(verb)) => self.order(kind, name, verb).await,
                 Ok(None) => wrong(StatusCode::NOT_FOUND, &format!("{verb} is not an order")),
@@ -251,7 +270,7 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     serde_json::from_slice(body).map_err(|error| error.to_string())
 }
 
-fn wrong(status: StatusCode, message: &str) -> Answer {
+pub(super) fn wrong(status: StatusCode, message: &str) -> Answer {
     (status, json!({ "message": message }))
 }
 

@@ -1,4 +1,10 @@
-//! `ana node`: stop, kill, pause, wipe and start single nodes of a cluster that `ana up` runs.
+//! `ana node`: stop, kill, pause, wipe and start single nodes of a cluster that `ana up` runs; add, remove and replace
+//! nodes of any cluster.
+
+mod add;
+mod members;
+mod remove;
+mod replace;
 
 use std::time::Duration;
 
@@ -18,7 +24,7 @@ use crate::cluster::supervisor::{NodeState, NodeView};
 use crate::error::{CliError, Exit};
 use crate::output::{self, Format, Table};
 
-/// Stop, kill, pause, wipe or start one node of a cluster that `ana up` runs.
+/// Stop, kill, pause, wipe, start, add, remove or replace a node.
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 Examples:
@@ -31,7 +37,10 @@ Examples:
   ana node flip-bit 2 --file log
                               kill it, turn a bit over in its files, start it again
   ana node tear-tail 2 --bytes 512
-                              kill it, leave a write that was cut short in its logs, start it again")]
+                              kill it, leave a write that was cut short in its logs, start it again
+  ana node add                a node more, in the zone with the fewest
+  ana node replace 2          another node in the place of a dead one
+  ana node remove 4           a node less: its replicas move to others first")]
 pub(super) enum Node {
     /// Let a node end in order: SIGTERM, and SIGKILL when it takes too long.
     Stop(Which),
@@ -54,6 +63,9 @@ pub(super) enum Node {
     /// Kill a node, leave a write that was cut short behind the end of each of its logs, and start it again. Nothing
     /// that anybody was told of is touched.
     TearTail(TearTail),
+    Add(add::Add),
+    Remove(remove::Remove),
+    Replace(replace::Replace),
 }
 
 #[derive(Debug, clap::Args)]
@@ -125,6 +137,9 @@ impl Node {
                 let order = Order::until_up("tear_tail");
                 (Order { body, ..order }, tear.which)
             }
+            Node::Add(add) => return add.run(context).await,
+            Node::Remove(remove) => return remove.run(context).await,
+            Node::Replace(replace) => return replace.run(context).await,
         };
         order.give(context, "node", &which.id.to_string()).await
     }
@@ -242,7 +257,7 @@ async fn wait_until_up(context: &Context, ids: &[u64]) -> Result<Vec<NodeView>, 
     }
 }
 
-/// A request to the supervisor, its answer decoded.
+/// A request to a node or the supervisor, its answer decoded.
 pub(super) async fn ask<T: serde::de::DeserializeOwned>(
     context: &Context,
     method: Method,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ana_env::runtime::Tasks;
 use ana_env::time;
 use ana_raft::{SledCheckpoints, rebuild};
+use ana_router::Expelled;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
 use super::{Context, explain_access};
@@ -43,6 +44,36 @@ pub(super) struct Server {
     /// Read and check the settings, then end.
     #[arg(long)]
     check: bool,
+}
+
+/// Why a node ends that nobody has asked to.
+#[derive(Debug)]
+enum Ending {
+    /// A log cannot be written.
+    Failed(String),
+    /// The cluster goes on without it.
+    Expelled(Expelled),
+}
+
+impl Ending {
+    /// What is said of it, and what to do.
+    fn explain(self, dir: &Path) -> CliError {
+        let (exit, what, advice) = match self {
+            Self::Expelled(why) => (
+                Exit::Expelled,
+                why.to_string(),
+                "its id is never used again: ana node replace, or ana node add, starts another one",
+            ),
+            Self::Failed(why) => (
+                Exit::Failed,
+                format!("a log cannot be written: {why}"),
+                "look at the disk, then start the node again: it recovers by itself",
+            ),
+        };
+        CliError::new(exit, what)
+            .context(format!("directory {}", dir.display()))
+            .advice(advice)
+    }
 }
 
 /// Where the kernel cannot tell, the parent is looked for this often.
@@ -104,19 +135,12 @@ impl Server {
                 None
             }
             _ = &mut parent_gone, if watch_parent => None,
-            why = node.until_failed() => Some(why),
+            why = node.until_failed() => Some(Ending::Failed(why)),
+            why = node.until_expelled() => Some(Ending::Expelled(why)),
         };
-        tracing::info!(failure, "ending");
+        tracing::info!(?failure, "ending");
         node.shutdown().await;
-        match failure {
-            None => Ok(Exit::Ok),
-            Some(why) => Err(CliError::new(
-                Exit::Failed,
-                format!("a log cannot be written: {why}"),
-            )
-            .context(format!("directory {}", dir.display()))
-            .advice("look at the disk, then start the node again: it recovers by itself")),
-        }
+        failure.map_or(Ok(Exit::Ok), |why| Err(why.explain(&dir)))
     }
 
     /// What the command line says of authentication goes before what the file says.

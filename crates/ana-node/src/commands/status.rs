@@ -117,7 +117,7 @@ fn render(document: &StatusDocument, paint: Paint) -> String {
     } else {
         paint.verdict(false, &show::warning(&document.faults))
     };
-    let mut nodes = Table::new(&[">NODE", "ZONE", "STATE", ">PID", "API", ">LEADS"]);
+    let mut nodes = Table::new(&[">NODE", "ZONE", "STATE", "MEMBER", ">PID", "API", ">LEADS"]);
     for node in &document.nodes {
         let leads = document
             .groups
@@ -128,6 +128,7 @@ fn render(document: &StatusDocument, paint: Paint) -> String {
             node.id.to_string(),
             node.zone.clone(),
             paint.verdict(node.state == "up", &node.state),
+            node.phase.as_deref().unwrap_or("not added").to_owned(),
             node.pid.map_or(String::new(), |pid| pid.to_string()),
             node.api.clone(),
             leads.to_string(),
@@ -140,19 +141,38 @@ fn render(document: &StatusDocument, paint: Paint) -> String {
         groups.row(group_row(group, paint));
     }
     format!(
-        "cluster {} at {}: {}\n{}\n{}\n{}{}",
+        "cluster {} at {}: {}\n{}\n{}\n{}{}{}",
         document.cluster_id.as_deref().unwrap_or("-"),
         document.endpoint,
         paint.verdict(good, word),
         warning,
         nodes.render(),
         groups.render(),
+        moves(document),
         if document.encryption_at_rest {
             ""
         } else {
             NOT_ENCRYPTED
         }
     )
+}
+
+/// Replicas on the move, when there are any.
+fn moves(document: &StatusDocument) -> String {
+    if document.moves.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(&[">GROUP MOVES", ">FROM", ">TO", "STEP"]);
+    let node = |node: Option<u64>| node.map_or("-".to_owned(), |node| node.to_string());
+    for it in &document.moves {
+        table.row(vec![
+            it.group.to_string(),
+            node(it.from),
+            node(it.to),
+            it.step.clone(),
+        ]);
+    }
+    format!("\n{}", table.render())
 }
 
 fn group_row(group: &GroupEntry, paint: Paint) -> Vec<String> {
@@ -201,6 +221,7 @@ mod tests {
             api,
             peer,
             state: state.to_owned(),
+            phase: None,
         }
     }
 

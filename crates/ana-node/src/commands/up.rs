@@ -20,12 +20,13 @@ use crate::cluster::front_door::FrontDoor;
 use crate::cluster::health::keep_checking;
 use crate::cluster::layout::{self, Layout, Shape};
 use crate::cluster::lock::{DirLock, LockError};
+use crate::cluster::members::{self, Members};
 use crate::cluster::real::Real;
 use crate::cluster::roster::Roster;
 use crate::cluster::supervisor::{Handle, NodeState, Supervisor};
 use crate::cluster::supervisor_api::{About, SupervisorApi};
 use crate::config::{
-    AuthMode, AuthSettings, LimitsSetting, NodeConfig, OnDemandSettings, PlainSetting, TlsSettings,
+    AuthMode, AuthSettings, LimitsSetting, OnDemandSettings, PlainSetting, TlsSettings,
 };
 use crate::error::{CliError, Exit};
 use crate::fis;
@@ -88,6 +89,8 @@ pub(super) struct Up {
     log_level: String,
 }
 
+/// Nodes that were added later are waited for so long: one that the cluster does not know yet does not answer.
+const ADDED_MAX: Duration = Duration::from_secs(15);
 /// Nodes must answer within this after the start.
 const READY_MAX: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -199,8 +202,7 @@ impl Up {
             .await
             .map_err(failed)?;
         for node in layout.nodes() {
-            let data_dir = layout.node_dir(node.id);
-            let mut config = NodeConfig::new(node, data_dir, layout.nodes().to_vec());
+            let mut config = members::config(layout, node);
             config.limits = self.limits;
             config.transition_ms = self.transition_ms;
             config.log_level.clone_from(&self.log_level);
@@ -260,7 +262,10 @@ impl Up {
             data_dir: layout.dir().display().to_string(),
             ca,
         };
-        let api = SupervisorApi::new(handle.clone(), about.clone(), protection.authentication);
+        let env = context.env.clone();
+        let members = Members::new(env, layout.clone(), handle.clone());
+        let authentication = protection.authentication;
+        let api = SupervisorApi::new(handle.clone(), members, about.clone(), authentication);
         let tasks = Tasks::new();
         let kernel = real.as_ref().map(|real| {
             let (kernel, keeping) = real.faults();
@@ -443,12 +448,17 @@ async fn wait_until_ready(
             output::say(&format!("{up} of {} nodes up", nodes.len()));
             told = Some(up);
         }
-        if up == nodes.len() {
+        let waited = context.env.clock.elapsed().saturating_sub(began);
+        let founders_up = nodes
+            .iter()
+            .filter(|node| layout.is_founder(node.id))
+            .all(|node| node.state == NodeState::Up);
+        if up == nodes.len() || (up > 0 && founders_up && waited > ADDED_MAX) {
             return Ok(());
         }
         let dead = nodes
             .iter()
-            .find(|node| node.starts > 0 && node.state == NodeState::Down);
+            .find(|node| node.starts > 0 && node.state == NodeState::Down && !node.is_expelled());
         if let Some(node) = dead {
             let log = layout.log_file(node.id);
             let tail = last_lines(&log);
@@ -458,7 +468,7 @@ async fn wait_until_ready(
                     .advice("try: another --data-dir, or mend what the log says"),
             );
         }
-        if context.env.clock.elapsed().saturating_sub(began) > READY_MAX {
+        if waited > READY_MAX {
             let what = format!(
                 "{up} of {} nodes up after {} s",
                 nodes.len(),

@@ -90,7 +90,10 @@ impl CallLine {
                     open.lost.notify_one();
                     dead = Some(open);
                 }
-                Ok(Err(status)) => return Err(from_status(&status)),
+                Ok(Err(status)) => {
+                    self.dialer.heed(&status);
+                    return Err(from_status(&status));
+                }
             }
         }
         Err(CallError::Unreachable)
@@ -118,7 +121,7 @@ fn read(answer: CallResponse) -> Result<Bytes, CallError> {
 fn from_status(status: &Status) -> CallError {
     match status.code() {
         // Said by the door of the other node, before any handler.
-        Code::FailedPrecondition => CallError::Unreachable,
+        Code::FailedPrecondition | Code::PermissionDenied => CallError::Unreachable,
         Code::OutOfRange => CallError::Remote(RemoteFault::TooLarge),
         _ => {
             tracing::debug!(%status, "call lost");

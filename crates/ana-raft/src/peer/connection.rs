@@ -27,7 +27,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::oneshot;
 use tonic::body::Body;
 use tonic::metadata::MetadataMap;
-use tonic::{Request, Status};
+use tonic::{Code, Request, Status};
+
+use crate::removals::Removals;
 
 use super::limits::{
     DIAL_MAX, FRAME_BYTES_MAX, HTTP2_FRAME_BYTES, Liveness, SEND_BUFFER_BYTES, WINDOW_BYTES,
@@ -69,6 +71,7 @@ pub(crate) struct Dialer {
     pub(crate) this: NodeId,
     pub(crate) peer: NodeId,
     pub(crate) address: Arc<str>,
+    pub(crate) removals: Removals,
 }
 
 impl Dialer {
@@ -100,6 +103,13 @@ impl Dialer {
             ended,
             _tasks: tasks,
         })
+    }
+
+    /// Takes note when the peer refuses this node because it was removed from the cluster.
+    pub(crate) fn heed(&self, status: &Status) {
+        if status.code() == Code::PermissionDenied {
+            self.removals.told_by(self.peer);
+        }
     }
 
     /// `message` with who asks whom.
@@ -135,6 +145,11 @@ pub(crate) fn check_addressee(this: NodeId, metadata: &MetadataMap) -> Result<No
             "the sender does not say who it is",
         ))),
     }
+}
+
+/// What a node hears that was removed from the cluster. No other refusal has this code.
+pub(crate) fn removed() -> Status {
+    Status::permission_denied("this node was removed from the cluster")
 }
 
 /// A live connection; its tasks end when it is dropped.

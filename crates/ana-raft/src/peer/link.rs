@@ -258,9 +258,10 @@ impl Opener for LinkOpener {
         let request = self.dialer.request(frames(outgoing));
         let mut client = connection.client();
         let answers = match self.lane {
-            Lane::Bulk => client.bulk(request).await?,
-            Lane::Control => client.control(request).await?,
+            Lane::Bulk => client.bulk(request).await,
+            Lane::Control => client.control(request).await,
         };
+        let answers = answers.inspect_err(|status| self.dialer.heed(status))?;
         let life = read_answers(answers.into_inner(), closing, connection);
         Ok((link, Box::pin(life)))
     }

@@ -282,6 +282,8 @@ pub(super) struct FakeGroups {
     pub(super) replicas: Mutex<BTreeMap<GroupId, Arc<FakeReplica>>>,
     pub(super) full: AtomicBool,
     pub(super) silent: AtomicBool,
+    /// Nodes that were removed from the cluster.
+    pub(super) removed: Mutex<Vec<NodeId>>,
     pub(super) lost: Mutex<Vec<NodeId>>,
 }
 
@@ -297,7 +299,11 @@ impl GroupLookup for FakeGroups {
         !self.full.load(Ordering::SeqCst)
     }
 
-    fn votes_allowed(&self, _group: GroupId) -> bool {
+    fn is_removed(&self, node: NodeId) -> bool {
+        self.removed.lock().expect("no panic").contains(&node)
+    }
+
+    fn may_vote_for(&self, _group: GroupId, _last: Option<&LogId>) -> bool {
         !self.silent.load(Ordering::SeqCst)
     }
 

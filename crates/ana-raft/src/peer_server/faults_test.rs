@@ -27,6 +27,7 @@ use crate::peer::limits::{
 };
 use crate::peer::link::Lane;
 use crate::peers::{CallError, RemoteFault};
+use crate::removals::Removals;
 
 #[tokio::test]
 async fn a_dead_peer_is_not_dialled_in_a_hot_loop() {
@@ -279,6 +280,7 @@ async fn an_oversize_frame_ends_its_stream_at_the_receiver() {
             this: NodeId(1),
             peer: NodeId(2),
             address: two.server.local_addr().into(),
+            removals: Removals::default(),
         };
         let connection = dialer.connect(BULK_LIVENESS).await.expect("reached");
         let mut client = connection.client().max_encoding_message_size(usize::MAX);
@@ -358,6 +360,57 @@ async fn an_answer_nobody_waits_for_leaves_nothing_behind() {
             .await
             .expect("open");
         assert_eq!(format!("{link:?}"), "OpenLink { waiting: 0 }");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_removed_node_is_refused_and_told() {
+    scope(1, async {
+        let replica = FakeReplica::answering();
+        let (one, two) = pair(&replica).await;
+        let mut network = to_two(&one, GROUP).await;
+        let ballot = VoteRequest::new(leader_vote(), None);
+        network.vote(ballot.clone(), option()).await.expect("asked");
+        let echo = Bytes::from_static(b"x");
+        let call = async || one.peers.call(NodeId(2), 1, echo.clone(), SECOND).await;
+        call().await.expect("echoed");
+        let told = std::pin::pin!(one.peers.until_removed());
+        let mut told = futures::FutureExt::fuse(told);
+
+        two.groups.removed.lock().expect("no panic").push(NodeId(1));
+        // The streams that are open count for nothing.
+        for _ in 0..3 {
+            let refused = network.vote(ballot.clone(), option()).await;
+            refused.expect_err("refused");
+            let refused = network.pre_vote(ballot.clone(), option()).await;
+            refused.expect_err("refused");
+            let refused = network.append_entries(heartbeat(), option()).await;
+            refused.expect_err("refused");
+        }
+        assert_eq!(
+            call().await,
+            Err(CallError::Unreachable),
+            "nobody has seen it"
+        );
+        let by = time::timeout(SECOND, &mut told).await;
+        assert_eq!(by.ok(), Some(NodeId(2)), "it knows by now");
+        assert_eq!(two.calls.taken.load(Ordering::SeqCst), 1, "only the first");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_removed_node_is_not_dialled_again() {
+    scope(1, async {
+        let replica = FakeReplica::answering();
+        let (one, two) = pair(&replica).await;
+        assert!(one.peers.refuse(NodeId(2)), "news");
+        assert!(!one.peers.refuse(NodeId(2)), "none any more");
+        assert!(one.peers.is_removed(NodeId(2)));
+        one.peers.remove(NodeId(2));
+        one.peers.set(NodeId(2), two.server.local_addr());
+        assert_eq!(one.peers.addresses(), []);
     })
     .await;
 }

@@ -19,11 +19,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::GroupLookup;
 use super::session::Session;
-use crate::peer::connection::check_addressee;
+use crate::peer::connection::{check_addressee, removed};
 use crate::peer::limits::{CALL_BODY_BYTES_MAX, CALL_MAX, CALLS_IN_FLIGHT_MAX, REPLIES_QUEUE_MAX};
 use crate::peer::link::Lane;
 use crate::peers::{CallError, CallHandler, RemoteFault};
@@ -57,12 +58,22 @@ impl PeerService {
         }
     }
 
+    /// Who asks, when it may.
+    fn admit(&self, metadata: &MetadataMap) -> Result<NodeId, Status> {
+        let from = check_addressee(self.this, metadata).map_err(|status| *status)?;
+        if self.groups.is_removed(from) {
+            tracing::debug!(%from, "a removed node is refused");
+            return Err(removed());
+        }
+        Ok(from)
+    }
+
     fn open(
         &self,
         lane: Lane,
         request: Request<Streaming<Frame>>,
     ) -> Result<Response<Frames>, Status> {
-        let from = check_addressee(self.this, request.metadata()).map_err(|status| *status)?;
+        let from = self.admit(request.metadata())?;
         let (replies, mut written) = mpsc::channel(REPLIES_QUEUE_MAX);
         let session = Session::new(lane, from, Arc::clone(&self.groups), replies);
         let groups = Arc::clone(&self.groups);
@@ -164,7 +175,7 @@ impl Peer for PeerService {
     }
 
     async fn call(&self, request: Request<CallRequest>) -> Result<Response<CallResponse>, Status> {
-        check_addressee(self.this, request.metadata()).map_err(|status| *status)?;
+        self.admit(request.metadata())?;
         let result = match self.carry_out(request.into_inner()).await {
             Ok(body) => call_response::Result::Body(body),
             Err(error) => call_response::Result::Fault(fault(error)),

@@ -98,6 +98,7 @@ impl Session {
                     let frames = self.appends.sweep();
                     self.reply_all(frames).await
                 }
+                Event::Request(Ok(Some(_))) if self.groups.is_removed(self.from) => break,
                 Event::Request(Ok(Some(frame))) => self.take(frame).await,
                 Event::Request(Ok(None)) => break,
                 Event::Request(Err(status)) => {
@@ -176,8 +177,11 @@ impl Session {
             .groups
             .replica(group)
             .ok_or(RefusalReason::GroupAbsent)?;
-        if matches!(body, Body::Vote(_) | Body::PreVote(_)) && !self.groups.votes_allowed(group) {
-            return Err(RefusalReason::VotesSuspended);
+        if let Body::Vote(ballot) | Body::PreVote(ballot) = &body {
+            let last = ballot.last.as_ref().map(convert::log_id_from_wire);
+            if !self.groups.may_vote_for(group, last.as_ref()) {
+                return Err(RefusalReason::VotesSuspended);
+            }
         }
         if matches!(&body, Body::Append(append) if !admits(&*self.groups, group, append)) {
             return Err(RefusalReason::EntriesNotAdmitted);

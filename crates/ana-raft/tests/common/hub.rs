@@ -115,9 +115,9 @@ impl HubClient {
         self.group().await?.raft().ok_or_else(unreachable)
     }
 
-    async fn voter(&self) -> Result<Raft, Unreachable<TC>> {
+    async fn voter(&self, rpc: &VoteRequest<TC>) -> Result<Raft, Unreachable<TC>> {
         let group = self.group().await?;
-        if !group.votes_allowed() {
+        if !group.may_vote_for(rpc.last_log_id.as_ref()) {
             return Err(unreachable());
         }
         group.raft().ok_or_else(unreachable)
@@ -161,7 +161,7 @@ impl RaftNetworkV2<TC> for HubClient {
         rpc: VoteRequest<TC>,
         _option: RPCOption,
     ) -> Result<VoteResponse<TC>, RPCError<TC>> {
-        let raft = self.voter().await.map_err(RPCError::Unreachable)?;
+        let raft = self.voter(&rpc).await.map_err(RPCError::Unreachable)?;
         let answer = raft.vote(rpc).await.map_err(|error| failed(&error))?;
         self.back(answer).await
     }
@@ -171,7 +171,7 @@ impl RaftNetworkV2<TC> for HubClient {
         rpc: VoteRequest<TC>,
         _option: RPCOption,
     ) -> Result<VoteResponse<TC>, RPCError<TC>> {
-        let raft = self.voter().await.map_err(RPCError::Unreachable)?;
+        let raft = self.voter(&rpc).await.map_err(RPCError::Unreachable)?;
         let answer = raft.pre_vote(rpc).await.map_err(|error| failed(&error))?;
         self.back(answer).await
     }

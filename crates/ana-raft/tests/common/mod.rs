@@ -27,8 +27,8 @@ use ana_raft::group::DiskUse;
 use ana_raft::open::Parts;
 use ana_raft::succession::Losses;
 use ana_raft::{
-    CheckpointStore, Command, Group, MachineKind, MemoryCheckpoints, ProposeError, RaftNodeConfig,
-    Reply, SubBatch, TrimTo,
+    CheckpointStore, Command, Departure, Group, MachineKind, MemoryCheckpoints, ProposeError,
+    RaftNodeConfig, Reply, SubBatch, TrimTo,
 };
 use ana_state::shard::{AppendOutcome, ShardCommand, ShardOutcome, ShardSpec};
 use ana_types::{GroupId, HashKey, HashRange, NodeId, Record, ShardIndex, Zone};
@@ -163,6 +163,15 @@ impl Node {
         }
     }
 
+    /// The group moves away from here; what the replica had promised stays.
+    pub(crate) async fn leave(&mut self, hub: &Hub) -> Departure {
+        hub.leave(self.parts.config.node);
+        let group = self.group.take().expect("the node runs");
+        let departure = group.leave().await.unwrap();
+        self.checkpoints.memory.clear();
+        departure
+    }
+
     /// Loses power: what was not synced is gone or torn, and no last checkpoint is written.
     pub(crate) async fn crash(&mut self, hub: &Hub) {
         self.disk.crash();
@@ -227,7 +236,10 @@ impl Cluster {
                 time::sleep(Duration::from_millis(20)).await;
             }
         });
-        found.await.expect("a leader within the time")
+        let statuses = || -> Vec<_> { self.groups().iter().map(Group::status).collect() };
+        found
+            .await
+            .unwrap_or_else(|_late| panic!("no leader within the time: {:#?}", statuses()))
     }
 
     pub(crate) fn ids_but(&self, not: NodeId) -> Vec<NodeId> {

@@ -95,7 +95,12 @@ fn candidates(context: &Context, group: GroupId) -> Vec<Candidate> {
     let this = context.config.this.id;
     let leader = leader::known(context, group).into_iter().flatten().next();
     let mut nodes = Vec::new();
-    if context.groups.get(group).is_some() {
+    // A replica that is on its way here, or has left, is no source.
+    let votes = context.look(|meta| {
+        let state = meta.group(group);
+        state.is_some_and(|it| it.voters.contains(&this))
+    });
+    if votes.unwrap_or(false) && context.groups.get(group).is_some() {
         nodes.push(this);
     }
     let known = context.look(|meta| near_and_far(meta, group, &context.config.this.zone));

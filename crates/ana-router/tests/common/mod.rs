@@ -40,11 +40,15 @@ pub(crate) struct Node {
 #[derive(Debug)]
 pub(crate) struct Cluster {
     members: Vec<Member>,
+    /// Those that came later.
+    added: Vec<Member>,
     limits: Limits,
     retention_hour_ms: u64,
     subscriptions: SubscriptionTimes,
     on_demand: OnDemandConfig,
     disks: BTreeMap<NodeId, MemoryDisk>,
+    /// How often a node has lost its disk.
+    lost_disks: BTreeMap<NodeId, u64>,
     nodes: BTreeMap<NodeId, Node>,
 }
 
@@ -139,11 +143,13 @@ impl Cluster {
         let disks = (1..=zones).map(|id| (NodeId(id), disk(id))).collect();
         let mut cluster = Self {
             members,
+            added: Vec::new(),
             limits,
             retention_hour_ms,
             subscriptions,
             on_demand,
             disks,
+            lost_disks: BTreeMap::new(),
             nodes: BTreeMap::new(),
         };
         for disk in cluster.disks.values() {
@@ -163,8 +169,18 @@ impl Cluster {
         cluster
     }
 
-    /// Starts a node that the founders' configuration does not name.
+    /// Starts a node that the founders' configuration does not name, and adds it.
     pub(crate) async fn join(&mut self, id: NodeId, zone: &str) {
+        let this = self.newcomer(id, zone).await;
+        self.any().add_node(this).await.expect("added");
+        assert!(
+            self.router(id.0).wait_ready(PATIENCE).await,
+            "it has joined"
+        );
+    }
+
+    /// Starts a node that the founders' configuration does not name. Nobody has added it yet.
+    pub(crate) async fn newcomer(&mut self, id: NodeId, zone: &str) -> Member {
         let listener = Env::real()
             .net
             .listen("127.0.0.1:0")
@@ -178,21 +194,19 @@ impl Cluster {
         };
         self.disks
             .insert(id, MemoryDisk::new(id.0, MemoryDiskOptions::default()));
-        self.run_as(this, listener).await;
-        assert!(
-            self.router(id.0).wait_ready(PATIENCE).await,
-            "it has joined"
-        );
+        self.added.push(this.clone());
+        self.run_as(this.clone(), listener).await;
+        this
     }
 
     async fn run(&mut self, id: NodeId, listener: Box<dyn Listener>) {
-        let this = self
-            .members
-            .iter()
-            .find(|it| it.id == id)
-            .expect("a member")
-            .clone();
+        let this = self.member(id);
         self.run_as(this, listener).await;
+    }
+
+    fn member(&self, id: NodeId) -> Member {
+        let mut all = self.members.iter().chain(&self.added);
+        all.find(|it| it.id == id).expect("a member").clone()
     }
 
     async fn run_as(&mut self, this: Member, listener: Box<dyn Listener>) {
@@ -253,19 +267,33 @@ impl Cluster {
 
     /// Starts a killed node again on what its disk kept.
     pub(crate) async fn restart(&mut self, id: NodeId) {
-        let address = self
-            .members
-            .iter()
-            .find(|it| it.id == id)
-            .expect("a member")
-            .peer_addr
-            .clone();
+        let address = self.member(id).peer_addr;
         let listener = Env::real()
             .net
             .listen(&address)
             .await
             .expect("the port is free again");
         self.run(id, listener).await;
+    }
+
+    /// The disk of a node that does not run breaks: it gets an empty one.
+    pub(crate) fn lose_disk(&mut self, id: NodeId) {
+        assert!(!self.nodes.contains_key(&id), "it does not run");
+        let lost = self.lost_disks.entry(id).or_default();
+        *lost += 1;
+        let disk = MemoryDisk::new(id.0 + 100 * *lost, MemoryDiskOptions::default());
+        self.disks.insert(id, disk);
+    }
+
+    /// The replicas of a node, for a look inside.
+    pub(crate) fn replicas(&self, id: u64) -> Vec<ana_raft::GroupStatus> {
+        let node = self.nodes.get(&NodeId(id)).expect("a running node");
+        node.groups.list()
+    }
+
+    /// The ids of nodes that run.
+    pub(crate) fn running(&self) -> Vec<NodeId> {
+        self.nodes.keys().copied().collect()
     }
 
     /// The router of a node that runs.

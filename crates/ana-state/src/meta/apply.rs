@@ -1,7 +1,7 @@
 //! Hands each command to the file of its operation, and nothing else.
 
-use super::{MetaCommand, MetaOutcome, MetaRefusal, MetaReply, Metadata};
-use super::{consumers, merge, nodes, reshard, scaling, settings, split, streams, tags};
+use super::{MetaCommand, MetaOutcome, MetaRefusal, MetaReply, Metadata, NodeCommand};
+use super::{consumers, merge, moves, nodes, reshard, scaling, settings, split, streams, tags};
 use ana_types::KinesisError;
 
 /// What a handler did.
@@ -106,5 +106,24 @@ fn dispatch(machine: &mut Metadata, command: MetaCommand) -> Handled {
         MetaCommand::Setting(command) => settings::apply(machine, command),
         MetaCommand::Scaling(command) => scaling::apply(machine, command),
         MetaCommand::ExpireShards { key, shards } => reshard::expire(machine, key, &shards),
+        MetaCommand::Node(command) => dispatch_node(machine, command),
+    }
+}
+
+fn dispatch_node(machine: &mut Metadata, command: NodeCommand) -> Handled {
+    match command {
+        NodeCommand::Add(member) => nodes::add(machine, member),
+        NodeCommand::Remove { node, force } => nodes::remove(machine, node, force),
+        NodeCommand::Replace { node, by } => nodes::replace(machine, node, by),
+        NodeCommand::Report {
+            member,
+            incarnation,
+        } => nodes::report(machine, member, incarnation),
+        NodeCommand::BeginMoves { unreachable } => moves::begin(machine, &unreachable),
+        NodeCommand::SwitchMove { group, id } => moves::switch(machine, group, id),
+        NodeCommand::FinishMove { group, id } => moves::finish(machine, group, id),
+        NodeCommand::UndoneMove { group, id } => moves::undone(machine, group, id),
+        NodeCommand::ReplicaDeleted { group, node } => moves::replica_deleted(machine, group, node),
+        NodeCommand::FinishRemove { node } => nodes::finish_remove(machine, node),
     }
 }

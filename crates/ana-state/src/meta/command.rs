@@ -6,8 +6,10 @@
 mod consumer;
 mod setting;
 mod scaling;
+mod node;
 
 pub use consumer::ConsumerCommand;
+pub use node::NodeCommand;
 pub use scaling::ScalingCommand;
 pub use setting::SettingCommand;
 
@@ -71,7 +73,7 @@ pub enum MetaCommand {
         /// The initial members.
         members: Vec<Member>,
     },
-    /// A node has come up. Updates its addresses.
+    /// Updates the addresses of a node. Nodes say [`NodeCommand::Report`] today.
     RegisterNode(Member),
     /// Sets how many open shards provisioned streams may have together.
     SetShardLimit {
@@ -199,6 +201,8 @@ pub enum MetaCommand {
     Setting(SettingCommand),
     /// The number of shards and the capacity of streams.
     Scaling(ScalingCommand),
+    /// Nodes, and where replicas stand.
+    Node(NodeCommand),
 }
 
 /// What a command that did not fail leads to.
@@ -252,6 +256,59 @@ pub enum MetaRefusal {
     /// A reshard cannot finish before its parents are closed.
     #[error("the parents of the reshard of stream {0} are not closed")]
     ParentsOpen(StreamKey),
+    /// The cluster is not initialised.
+    #[error("the cluster is not founded yet")]
+    NoCluster,
+    /// A node that nobody has added.
+    #[error("node {node} is not a member of the cluster: add it first")]
+    NotAdmitted {
+        /// The node.
+        node: NodeId,
+    },
+    /// A node that is not a member.
+    #[error("there is no node {node}")]
+    UnknownNode {
+        /// The node.
+        node: NodeId,
+    },
+    /// A node that was removed; its id is used up.
+    #[error("node {node} was removed from the cluster; its id is never used again")]
+    NodeRemoved {
+        /// The node.
+        node: NodeId,
+    },
+    /// Another node has the id.
+    #[error("node {node} is a member already, and not this one")]
+    IdTaken {
+        /// The node.
+        node: NodeId,
+    },
+    /// Another node is reached at the address.
+    #[error("node {node} is reached at one of these addresses already")]
+    AddressTaken {
+        /// The other node.
+        node: NodeId,
+    },
+    /// It came with another data directory than the first time: what it had promised is gone.
+    #[error("node {node} has lost its data directory: replace it, its id cannot be used again")]
+    OtherIncarnation {
+        /// The node.
+        node: NodeId,
+    },
+    /// Nobody would take its replicas in its zone.
+    #[error("zone {zone} would be left without a node if node {node} went")]
+    ZoneLeftEmpty {
+        /// The node.
+        node: NodeId,
+        /// Its zone.
+        zone: Zone,
+    },
+    /// Nothing would be left.
+    #[error("node {node} is the last one of the cluster")]
+    LastNode {
+        /// The node.
+        node: NodeId,
+    },
 }
 
 /// The answer to a [`MetaCommand`].

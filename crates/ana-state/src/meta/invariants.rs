@@ -2,6 +2,7 @@
 
 mod attached;
 mod capacity;
+mod members;
 
 use super::{
     GROUP_OPEN_SHARDS_MAX, GroupState, Metadata, PendingKind, Reshard, StreamState,
@@ -87,11 +88,27 @@ static M18: Invariant = Invariant {
     id: "M18",
     statement: "changes of capacity per day and warm throughput are within their limits",
 };
+static M19: Invariant = Invariant {
+    id: "M19",
+    statement: "a replica on the move leaves its group with voters in different zones, and few move at once",
+};
+static M20: Invariant = Invariant {
+    id: "M20",
+    statement: "a removed node is no member, and what is known of nodes is known of members",
+};
+static M21: Invariant = Invariant {
+    id: "M21",
+    statement: "the metadata group of a cluster has voters, known nodes in different zones",
+};
+static M22: Invariant = Invariant {
+    id: "M22",
+    statement: "what moves have left behind is of a live group and not among its voters",
+};
 
 /// All invariants of the metadata, by number.
-pub static META_INVARIANTS: [&Invariant; 18] = [
+pub static META_INVARIANTS: [&Invariant; 22] = [
     &M1, &M2, &M3, &M4, &M5, &M6, &M7, &M8, &M9, &M10, &M11, &M12, &M13, &M14, &M15, &M16, &M17,
-    &M18,
+    &M18, &M19, &M20, &M21, &M22,
 ];
 
 pub(super) fn names_of(
@@ -117,7 +134,7 @@ pub(super) fn check(machine: &Metadata) -> Result<(), Violation> {
     for (id, group) in &machine.groups {
         check_group(machine, *id, group)?;
     }
-    Ok(())
+    members::check(machine)
 }
 
 pub(super) fn check_stream(

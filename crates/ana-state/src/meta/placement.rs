@@ -1,6 +1,6 @@
 //! Which group carries which shard, and which nodes carry which group.
 //!
-//! - *Voters*: one node in each of up to three zones; the least loaded zones (by their least loaded
+//! - *Voters*: one active node in each of up to three zones; the least loaded zones (by their least loaded
 //!   node) first, in each the least loaded node. Load is the number of groups; ties go to the lower
 //!   zone name and node id.
 //! - *Preferred leader*: dealt so that the leaders of one stream stand in different zones, then so
@@ -11,7 +11,8 @@
 //! All of it is counted from the machine at the moment of the command; nothing is remembered, so
 //! nothing can be wrong later.
 
-use super::{GroupState, Metadata, StreamState, split};
+use super::members::MoveStep;
+use super::{GroupState, Metadata, NodeState, StreamState, split};
 use ana_types::{GroupId, KinesisError, NodeId, StreamKey, Zone};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,11 +26,17 @@ pub const GROUP_OPEN_SHARDS_MAX: u32 = 32;
 
 /// How many groups a new stream of `shards` shards gets.
 pub(super) fn groups_for(machine: &Metadata, shards: u32) -> u32 {
-    let zones: BTreeSet<&Zone> = machine.nodes.values().map(|node| &node.zone).collect();
+    let zones: BTreeSet<&Zone> = placeable(machine).map(|(_, node)| &node.zone).collect();
     let zones = u32::try_from(zones.len()).unwrap_or(u32::MAX);
     shards
         .min(zones)
         .max(shards.div_ceil(GROUP_OPEN_SHARDS_DEALT))
+}
+
+/// Nodes that new replicas may be placed on: neither those that have not come up yet nor those that go.
+fn placeable(machine: &Metadata) -> impl Iterator<Item = (NodeId, &NodeState)> {
+    let nodes = machine.nodes.iter().map(|(id, node)| (*id, node));
+    nodes.filter(|(id, _)| machine.members.is_active(*id))
 }
 
 /// Which of `groups` groups carries shard `at` of `shards`: contiguous runs that differ in length
@@ -42,13 +49,13 @@ pub(super) fn group_of(at: u32, shards: u32, groups: u32) -> usize {
 /// Adds `count` new groups for a stream, each placed with the ones before it counted.
 ///
 /// # Errors
-/// When the cluster is not initialised or has no node.
+/// When the cluster is not initialised or has no active node.
 pub(super) fn add_groups(
     machine: &mut Metadata,
     stream: StreamKey,
     count: u32,
 ) -> Result<Vec<GroupId>, KinesisError> {
-    if machine.cluster.is_none() || machine.nodes.is_empty() {
+    if machine.cluster.is_none() || placeable(machine).next().is_none() {
         return Err(KinesisError::Unavailable {
             why: "the cluster is not initialised".into(),
         });
@@ -60,7 +67,8 @@ pub(super) fn add_groups(
         machine.next_group += 1;
         let voters = load.choose_voters(machine);
         let preferred_leader = load.choose_leader(machine, &voters);
-        load.add(machine, &voters, preferred_leader, true);
+        load.nodes.add(&voters);
+        load.add_leader(machine, preferred_leader, true);
         machine.groups.insert(
             group,
             GroupState {
@@ -133,10 +141,40 @@ pub(super) fn group_for_resize(
     }
 }
 
+/// How many data groups each node carries, moves that are under way counted as done.
+#[derive(Debug, Default)]
+pub(super) struct NodeLoads {
+    groups: BTreeMap<NodeId, u64>,
+}
+
+impl NodeLoads {
+    pub(super) fn of(machine: &Metadata) -> Self {
+        let mut loads = Self::default();
+        for (id, group) in &machine.groups {
+            let moved = machine.members.moves.get(id);
+            match moved.filter(|it| it.step != MoveStep::Back) {
+                Some(it) => loads.add(&it.voters_after(&group.voters)),
+                None => loads.add(&group.voters),
+            }
+        }
+        loads
+    }
+
+    pub(super) fn of_node(&self, node: NodeId) -> u64 {
+        get(&self.groups, &node)
+    }
+
+    fn add(&mut self, voters: &[NodeId]) {
+        for voter in voters {
+            *self.groups.entry(*voter).or_default() += 1;
+        }
+    }
+}
+
 /// What nodes and zones carry at this moment.
 #[derive(Debug, Default)]
 struct Load {
-    groups_of_node: BTreeMap<NodeId, u64>,
+    nodes: NodeLoads,
     leaders_of_node: BTreeMap<NodeId, u64>,
     leaders_of_zone: BTreeMap<Zone, u64>,
     /// Counts only the leaders of the stream that the groups are for.
@@ -145,22 +183,17 @@ struct Load {
 
 impl Load {
     fn of(machine: &Metadata, stream: StreamKey) -> Self {
-        let mut load = Self::default();
+        let mut load = Self {
+            nodes: NodeLoads::of(machine),
+            ..Self::default()
+        };
         for group in machine.groups.values() {
-            load.add(
-                machine,
-                &group.voters,
-                group.preferred_leader,
-                group.stream == stream,
-            );
+            load.add_leader(machine, group.preferred_leader, group.stream == stream);
         }
         load
     }
 
-    fn add(&mut self, machine: &Metadata, voters: &[NodeId], leader: NodeId, same_stream: bool) {
-        for voter in voters {
-            *self.groups_of_node.entry(*voter).or_default() += 1;
-        }
+    fn add_leader(&mut self, machine: &Metadata, leader: NodeId, same_stream: bool) {
         *self.leaders_of_node.entry(leader).or_default() += 1;
         let Some(node) = machine.nodes.get(&leader) else {
             return;
@@ -176,8 +209,8 @@ impl Load {
 
     fn choose_voters(&self, machine: &Metadata) -> Vec<NodeId> {
         let mut best: BTreeMap<&Zone, (u64, NodeId)> = BTreeMap::new();
-        for (&id, node) in &machine.nodes {
-            let candidate = (get(&self.groups_of_node, &id), id);
+        for (id, node) in placeable(machine) {
+            let candidate = (self.nodes.of_node(id), id);
             let least = best.entry(&node.zone).or_insert(candidate);
             *least = candidate.min(*least);
         }

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 #[test]
 fn nothing_is_placed_before_the_cluster_is_initialised() {
     let mut machine = Metadata::new();
-    machine
-        .apply(1, MetaCommand::RegisterNode(member(1, "a")))
-        .expect("registered");
+    let unknown = machine.apply(1, MetaCommand::RegisterNode(member(1, "a")));
+    let refusal = MetaRefusal::NotAdmitted { node: NodeId(1) };
+    assert_eq!(unknown, Ok(MetaReply::Refused(refusal)));
     let outcome = machine.apply(2, create("s", 1, 0));
     assert!(
         matches!(outcome, Err(KinesisError::Unavailable { .. })),

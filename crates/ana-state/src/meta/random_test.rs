@@ -1,7 +1,7 @@
 //! Random histories: after every command all invariants hold, what was refused changed nothing (both
 //! checked by the fixture), ids never come back, and replicas agree byte for byte.
 
-use super::fixture::{World, create_with, member, name};
+use super::fixture::{World, create_with, name};
 use super::{
     ConsumerCommand, ConsumerState, MetaCommand, Metadata, ScalingCommand, SettingCommand,
 };
@@ -12,8 +12,10 @@ use ana_types::{
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
+mod nodes;
 mod reach;
 
+use nodes::NodeMove;
 use reach::reached_by;
 
 /// One move. Numbers select among what is there when the move is made, so that histories get deep.
@@ -67,9 +69,9 @@ enum Move {
         stream: u8,
         shards: Vec<u8>,
     },
-    Register {
+    Node {
         node: u8,
-        zone: u8,
+        what: NodeMove,
     },
     Limit {
         limit: u8,
@@ -138,7 +140,7 @@ fn moves() -> impl Strategy<Value = Move> {
         1 => (s.clone(), 0..60u8).prop_map(|(stream, key)| Move::Untag { stream, key }),
         2 => (s, proptest::collection::vec(any::<u8>(), 0..4))
             .prop_map(|(stream, shards)| Move::Expire { stream, shards }),
-        1 => (1..9u8, 0..5u8).prop_map(|(node, zone)| Move::Register { node, zone }),
+        14 => (1..13u8, nodes::node_moves()).prop_map(|(node, what)| Move::Node { node, what }),
         1 => any::<u8>().prop_map(|limit| Move::Limit { limit }),
         5 => (s_for_consumers, 0..9u8, consumer_moves())
             .prop_map(|(stream, consumer, what)| Move::Consumer { stream, consumer, what }),
@@ -213,9 +215,7 @@ fn command(world: &World, done: &[MetaCommand], a_move: &Move) -> Option<MetaCom
         Move::Retention { .. } | Move::Tag { .. } | Move::Untag { .. } => {
             return simple_command(world, a_move);
         }
-        Move::Register { node, zone } => {
-            MetaCommand::RegisterNode(member(u64::from(node), &format!("z{zone}")))
-        }
+        Move::Node { node, what } => nodes::command(world, node, what)?,
         Move::Limit { limit } => MetaCommand::SetShardLimit {
             limit: u32::from(limit) + 20,
         },
@@ -454,11 +454,13 @@ struct Seen {
     shards: BTreeMap<StreamKey, BTreeSet<ShardIndex>>,
     /// What an ARN of a consumer names, and which registration it named.
     consumers: BTreeMap<(StreamName, ConsumerName, u64), (StreamKey, u64)>,
+    nodes: nodes::SeenNodes,
 }
 
 impl Seen {
     /// Everything new is newer than everything seen; everything deleted stays deleted.
     fn look(&mut self, before: &Metadata, machine: &Metadata) {
+        self.nodes.look(before, machine);
         for key in machine.streams().keys() {
             let newer = self.streams.last().is_none_or(|last| key > last);
             assert!(
@@ -516,8 +518,8 @@ proptest! {
 
     #[test]
     fn invariants_hold_after_every_command(
-        moves in proptest::collection::vec(moves(), 1..120),
-        reload_at in 0..120usize,
+        moves in proptest::collection::vec(moves(), 1..160),
+        reload_at in 0..160usize,
     ) {
         let mut world = World::new();
         let mut replica = world.machine.clone();
@@ -562,8 +564,8 @@ fn the_moves_reach_what_matters() {
     use proptest::test_runner::TestRunner;
     let mut runner = TestRunner::deterministic();
     let mut reached: BTreeSet<&str> = BTreeSet::new();
-    for _ in 0..60 {
-        let tree = proptest::collection::vec(moves(), 120).new_tree(&mut runner);
+    for _ in 0..90 {
+        let tree = proptest::collection::vec(moves(), 160).new_tree(&mut runner);
         let mut world = World::new();
         let mut done = Vec::new();
         for a_move in tree.expect("a tree").current() {
@@ -575,6 +577,7 @@ fn the_moves_reach_what_matters() {
             for stream in world.machine.streams().values() {
                 reached.extend(reached_by(stream));
             }
+            reached.extend(nodes::reached_by(&world.machine));
             if world.machine.commitment().holds() {
                 reached.insert("committed");
             }
@@ -583,5 +586,5 @@ fn the_moves_reach_what_matters() {
             }
         }
     }
-    assert_eq!(reached.len(), 15, "{reached:?}");
+    assert_eq!(reached.len(), 21, "{reached:?}");
 }

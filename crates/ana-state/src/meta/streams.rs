@@ -216,6 +216,7 @@ pub(super) fn finish_delete(machine: &mut Metadata, key: StreamKey) -> Handled {
 /// Makes a live group a deleted one.
 pub(super) fn delete_group(machine: &mut Metadata, group: GroupId) {
     machine.groups.remove(&group);
+    machine.members.forget_group(group);
     machine.deleted_groups.insert(group);
 }
 

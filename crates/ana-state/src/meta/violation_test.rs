@@ -1,7 +1,7 @@
 //! Each invariant of the metadata is broken once by hand, and must be the one that is reported.
 
 use super::fixture::World;
-use super::{META_INVARIANTS, Metadata, PendingKind, StreamState};
+use super::{META_INVARIANTS, Metadata, NodeCommand, NodePhase, PendingKind, StreamState};
 use ana_types::{
     CommitmentStatus, ConsumerName, ConsumerStatus, GroupId, HashKey, NodeId, ShardIndex,
     ShardInfo, StreamMode, StreamStatus, Zone,
@@ -38,7 +38,42 @@ fn machine() -> Metadata {
     world
         .apply(super::MetaCommand::ParentsClosed { key, closed })
         .expect("closed");
+    replace_node_2(&mut world);
     world.machine
+}
+
+/// Node 4 takes the place of node 2: the metadata has moved, the groups are moving.
+fn replace_node_2(world: &mut World) {
+    let by = super::fixture::member(4, "b");
+    let unreachable = BTreeSet::new();
+    let commands = [
+        NodeCommand::Replace {
+            node: NodeId(2),
+            by: by.clone(),
+        },
+        NodeCommand::Report {
+            member: by,
+            incarnation: 7,
+        },
+        NodeCommand::BeginMoves { unreachable },
+        NodeCommand::SwitchMove {
+            group: GroupId::METADATA,
+            id: 0,
+        },
+        NodeCommand::FinishMove {
+            group: GroupId::METADATA,
+            id: 0,
+        },
+    ];
+    for command in commands {
+        let command = super::MetaCommand::Node(command);
+        world.apply(command).expect("it goes on");
+    }
+}
+
+fn a_move(machine: &mut Metadata) -> &mut super::Move {
+    let mut moves = machine.members.moves.values_mut();
+    moves.next().expect("a replica is on the move")
 }
 
 fn consumer() -> ConsumerName {
@@ -232,6 +267,57 @@ const TABLE: &[(&str, Break)] = &[
         if let Some(pending) = stream(m).pending.as_mut() {
             pending.kind = PendingKind::Resize(super::Resize { target: 0, step });
         }
+    }),
+    ("M19", |m| a_move(m).from = Some(NodeId(4))),
+    ("M19", |m| a_move(m).to = Some(NodeId(1))),
+    ("M19", |m| a_move(m).to = Some(NodeId(9))),
+    ("M19", |m| a_move(m).to = None),
+    ("M19", |m| a_move(m).from = None),
+    ("M19", |m| a_move(m).id = 99),
+    ("M19", |m| {
+        let it = *a_move(m);
+        m.members.moves.insert(GroupId(99), it);
+    }),
+    ("M19", |m| {
+        let group = *m.members.moves.keys().next().expect("a move");
+        m.members.left.insert(group, BTreeSet::from([NodeId(4)]));
+    }),
+    ("M20", |m| {
+        m.members.removed.insert(NodeId(1));
+    }),
+    ("M20", |m| {
+        m.members.filling.insert(NodeId(9));
+    }),
+    ("M20", |m| {
+        m.members.phases.insert(NodeId(1), NodePhase::Active);
+    }),
+    ("M20", |m| {
+        m.members.phases.insert(NodeId(1), NodePhase::Joining);
+    }),
+    ("M20", |m| {
+        let phase = NodePhase::Draining {
+            forced: false,
+            replaced_by: Some(NodeId(3)),
+        };
+        m.members.phases.insert(NodeId(2), phase);
+    }),
+    ("M21", |m| m.members.meta_voters.clear()),
+    ("M21", |m| {
+        m.members.meta_voters = vec![NodeId(1), NodeId(9)];
+    }),
+    ("M21", |m| {
+        m.members.meta_voters = vec![NodeId(2), NodeId(4)];
+    }),
+    ("M22", |m| {
+        let group = *m.groups.keys().next().expect("a group");
+        m.members.left.insert(group, BTreeSet::from([NodeId(1)]));
+    }),
+    ("M22", |m| {
+        let group = *m.groups.keys().next().expect("a group");
+        m.members.left.insert(group, BTreeSet::new());
+    }),
+    ("M22", |m| {
+        m.members.moved.insert(GroupId(99));
     }),
 ];
 

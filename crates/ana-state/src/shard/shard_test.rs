@@ -432,7 +432,7 @@ fn encoded_sets_carry_their_version() {
     other[0] = 3;
     assert_eq!(
         ShardSet::decode(&other),
-        Err(DecodeError::Version { found: 3 })
+        Err(DecodeError::Version { found: 3, read: 2 })
     );
     assert_eq!(ShardSet::decode(&[]), Err(DecodeError::Empty));
     let mut longer = bytes.clone();

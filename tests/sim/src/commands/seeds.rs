@@ -25,6 +25,9 @@ pub(super) struct Seeds {
     first: u64,
     #[arg(long, default_value_t = 2)]
     workers: u64,
+    /// Only seeds that cross this class of faults with another, such as bit-flip
+    #[arg(long, value_name = "CLASS")]
+    crossing: Option<Class>,
 }
 
 /// Runs every `step`-th seed in this process.
@@ -33,6 +36,9 @@ pub(super) struct Range {
     first: u64,
     count: u64,
     step: u64,
+    /// Only seeds that cross this class of faults with another
+    #[arg(long)]
+    crossing: Option<Class>,
     /// Write what was counted to this file
     #[arg(long)]
     counters: Option<PathBuf>,
@@ -59,13 +65,16 @@ impl Seeds {
             ]
             .map(|number| number.to_string());
             let file = counters_file(worker);
-            let child = Command::new(&program)
+            let mut child = Command::new(&program);
+            child
                 .arg("range")
                 .args(numbers)
                 .arg("--counters")
-                .arg(&file)
-                .stdin(Stdio::null())
-                .spawn();
+                .arg(&file);
+            if let Some(class) = self.crossing {
+                child.args(["--crossing", class.name()]);
+            }
+            let child = child.stdin(Stdio::null()).spawn();
             children.push((child.context("starting a worker")?, file));
         }
         let mut counters = Counters::default();
@@ -74,7 +83,7 @@ impl Seeds {
             counters.add(&take(&file)?);
         }
         say(&counters.table());
-        good &= is_complete(&counters, count);
+        good &= self.crossing.is_some() || is_complete(&counters, count);
         let failed = u8::from(!good);
         say(&format!(
             "simulation: {count} seeds from {first}, {}",
@@ -119,12 +128,22 @@ fn is_complete(counters: &Counters, seeds: u64) -> bool {
 }
 
 impl Range {
+    fn seeds(&self) -> Vec<u64> {
+        let crosses = |seed: u64| {
+            let (one, other) = Class::pair_of(seed);
+            self.crossing.is_none_or(|it| it == one || it == other)
+        };
+        let all = (0..).map(|number| self.first + number * self.step);
+        let count = usize::try_from(self.count).unwrap_or(usize::MAX);
+        all.filter(|seed| crosses(*seed)).take(count).collect()
+    }
+
     pub(super) fn run(self) -> Result<ExitCode> {
         let (mut acknowledged, mut reshards, mut elections, mut simulated, mut red) =
             (0, 0, 0, Duration::ZERO, 0);
         let mut counters = Counters::default();
         let mut looked: Option<Verdict> = None;
-        for seed in (0..self.count).map(|number| self.first + number * self.step) {
+        for seed in self.seeds() {
             now_runs(seed);
             let report = run(Plan::new(seed), false);
             acknowledged += report.acknowledged;

@@ -180,7 +180,7 @@ impl Step {
                 let file = if file == DiskFile::Snapshot {
                     FileKind::Snapshot
                 } else {
-                    FileKind::Sealed
+                    FileKind::Entries
                 };
                 let place = chance.draw();
                 let mut acts = vec![(now, Act::Flip { node, file, place })];

@@ -146,9 +146,8 @@ fn disk(class: Class, dice: &mut ChaCha8Rng, nodes: usize) -> Fault {
         },
         Class::BitFlip => Fault::BitFlip {
             file: match dice.random_range(0..6) {
-                0..=1 => FileKind::Sealed,
-                2..=3 => FileKind::Active,
-                4 => FileKind::Header,
+                0..=3 => FileKind::Entries,
+                4 => FileKind::Vote,
                 _ => FileKind::Snapshot,
             },
             place: dice.next_u64(),

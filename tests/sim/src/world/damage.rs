@@ -1,44 +1,103 @@
 //! What a disk loses although it was synced: bits and files. On one machine of a run only.
+//!
+//! Must stay true: a bit that flips is one that somebody has to notice, never padding or what a log has cut off
+//! (`ana_log::damage` knows).
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use ana_env::Disk as _;
 use ana_env::memory::{DiskImage, FileImage, MemoryDisk};
+use ana_log::damage::{self, Part, Place};
+use ana_raft::{Group, GroupHealth};
+use ana_types::GroupId;
 
 use crate::fault::{FileKind, Lost};
-use crate::machine::Machine;
+use crate::machine::{DATA_DIR, Machine};
 
-/// A header and its padding.
-const HEADER_BYTES: u64 = 4096;
-/// The checksum and the fields of a header lie in here; what follows is padding.
-const HEADER_USED_BYTES: u64 = 128;
+/// Bytes on both sides of a flipped bit by which it is known again.
+const AROUND_BYTES: u64 = 16;
 
-/// Flips one bit; false if there is no such file.
-pub(super) fn flip(disk: &MemoryDisk, kind: FileKind, place: u64) -> bool {
+/// A bit that has flipped, by what stands around it since.
+#[derive(Debug)]
+pub(super) struct Bit {
+    path: PathBuf,
+    from: u64,
+    around: Vec<u8>,
+}
+
+impl Bit {
+    /// Whether it is there still: nobody has removed the file, or written that part of it again.
+    pub(super) fn is_on(&self, disk: &MemoryDisk) -> bool {
+        let image = disk.snapshot();
+        let file = image.iter().find(|(path, _)| **path == self.path);
+        let now = file.and_then(|(_, file)| file.read(self.from, self.around.len()).ok());
+        now.is_some_and(|now| now[..] == self.around[..])
+    }
+
+    /// How far the log that it belongs to is cut, as far as its node can say.
+    pub(super) fn purged_index(&self, machine: &Machine) -> Option<u64> {
+        self.group(machine)?.status().purged_index
+    }
+
+    /// Whether the replica that it belongs to knows that it is damaged, and waits for its repair.
+    pub(super) fn is_known_to(&self, machine: &Machine) -> bool {
+        let health = self.group(machine).map(|group| group.health());
+        matches!(
+            health,
+            Some(GroupHealth::Corrupt { .. } | GroupHealth::Rejoining)
+        )
+    }
+
+    fn group(&self, machine: &Machine) -> Option<Group> {
+        let group = self.path.parent()?.file_name()?.to_str()?.parse().ok()?;
+        machine.inside.groups()?.get(GroupId(group))
+    }
+}
+
+impl fmt::Display for Bit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} behind {}", self.path.display(), self.from)
+    }
+}
+
+/// Flips one bit; none if there is nothing of the kind that somebody would have to notice.
+pub(super) fn flip(disk: &MemoryDisk, kind: FileKind, chance: u64) -> Option<Bit> {
+    let places = places(disk, kind).ok()?;
+    let places: Vec<&Place> = places.iter().collect();
+    let place = pick(&places, chance)?;
+    let offset = place.at + (chance >> 16) % place.len.max(1);
+    crate::trace::note(&format!("bit flip in {} at {offset}", place.path.display()));
+    disk.flip_bit(&place.path, offset).ok()?;
+    let from = offset.saturating_sub(AROUND_BYTES);
+    let len = usize::try_from(offset + AROUND_BYTES - from).ok()?;
     let image = disk.snapshot();
-    let files: Vec<(&PathBuf, &FileImage)> = match kind {
-        FileKind::Sealed => segments(&image, |newest| !newest),
-        FileKind::Active => segments(&image, |newest| newest),
-        FileKind::Header => segments(&image, |_| true),
-        FileKind::Snapshot => named(&image, "snapshot-"),
+    let (path, file) = image.iter().find(|(path, _)| **path == place.path)?;
+    Some(Bit {
+        path: path.clone(),
+        from,
+        around: file.read(from, len).ok()?.to_vec(),
+    })
+}
+
+/// Where such a bit is, in the logs of all groups.
+fn places(disk: &MemoryDisk, kind: FileKind) -> io::Result<Vec<Place>> {
+    let part = match kind {
+        FileKind::Entries => Part::Entries,
+        FileKind::Vote => Part::Vote,
+        FileKind::Snapshot => Part::Snapshot,
     };
-    let Some((path, file)) = pick(&files, place) else {
-        return false;
-    };
-    let used = used_bytes(file);
-    let range = match kind {
-        FileKind::Sealed => HEADER_BYTES..used,
-        // The last frames may be such that nothing vouches for them yet.
-        FileKind::Active => HEADER_BYTES..HEADER_BYTES + used.saturating_sub(HEADER_BYTES) / 2,
-        FileKind::Header => 0..HEADER_USED_BYTES,
-        FileKind::Snapshot => 0..used,
-    };
-    let Some(width) = range.end.checked_sub(range.start).filter(|it| *it > 0) else {
-        return false;
-    };
-    let offset = range.start + (place >> 16) % width;
-    crate::trace::note(&format!("bit flip in {} at {offset}", path.display()));
-    disk.flip_bit(path, offset).is_ok()
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    runtime.block_on(async {
+        let groups = Path::new(DATA_DIR).join("groups");
+        let mut places = Vec::new();
+        for group in disk.list(&groups).await? {
+            places.extend(damage::places(disk, &groups.join(&group.name), part).await?);
+        }
+        Ok(places)
+    })
 }
 
 /// Loses a file of the machine, which is down; false if there is no such file.
@@ -86,14 +145,6 @@ fn segments(image: &DiskImage, wanted: impl Fn(bool) -> bool) -> Vec<(&PathBuf, 
     all.into_iter()
         .filter(|(path, _)| wanted(is_newest(path)))
         .collect()
-}
-
-/// Bytes up to the last that is not zero.
-fn used_bytes(file: &FileImage) -> u64 {
-    let len = usize::try_from(file.len()).unwrap_or(usize::MAX);
-    let bytes = file.read(0, len).unwrap_or_default();
-    let last = bytes.iter().rposition(|byte| *byte != 0);
-    last.map_or(0, |at| at as u64 + 1)
 }
 
 #[cfg(test)]

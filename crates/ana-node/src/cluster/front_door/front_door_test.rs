@@ -5,6 +5,7 @@ use ana_gateway::{Authentication, Credentials, Signer, Verifier};
 
 use super::*;
 use crate::cluster::layout::Layout;
+use crate::cluster::members::Members;
 use crate::cluster::supervisor::Supervisor;
 use crate::cluster::supervisor_api::About;
 use crate::config::MemberConfig;
@@ -63,9 +64,10 @@ async fn open_door_for(
         roster.runs(member.id, true);
     }
     let layout = Layout::of_nodes("/nowhere".into(), members);
-    let disk = Env::real().disk;
+    let (disk, plan) = (Env::real().disk, layout.clone());
     let (supervisor, handle) =
-        Supervisor::new("/bin/false".into(), disk, layout, Arc::clone(&roster));
+        Supervisor::new("/bin/false".into(), disk, plan, Arc::clone(&roster));
+    let members = Members::new(env.clone(), layout, handle.clone());
     drop(supervisor);
     let about = About {
         endpoint: "http://door".to_owned(),
@@ -77,7 +79,7 @@ async fn open_door_for(
     let door = FrontDoor::new(
         env.clone(),
         roster,
-        SupervisorApi::new(handle, about, authentication),
+        SupervisorApi::new(handle, members, about, authentication),
     );
     tasks.spawn(door.serve(listener));
     address

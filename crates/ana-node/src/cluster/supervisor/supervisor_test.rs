@@ -1,6 +1,7 @@
 //! The supervisor over real processes: shell scripts that behave like nodes, or badly.
 
 use std::path::Path;
+use std::time::Duration;
 
 use ana_env::runtime::{self, scope};
 use rustix::process::{Pid, test_kill_process};
@@ -257,8 +258,12 @@ fn one_node_is_wiped_at_a_time_and_only_while_the_others_are_whole() {
         for id in 1..=3 {
             let groups = dir.path().join(format!("node-{id}/groups/7"));
             std::fs::create_dir_all(&groups).expect("a fresh directory");
+            // Of group 8 only what its replica has left behind when it moved away.
+            let left = dir.path().join(format!("node-{id}/groups/8"));
+            std::fs::create_dir_all(&left).expect("a fresh directory");
             let lock = dir.path().join(format!("node-{id}/ana.lock"));
-            for path in [groups.join("segment-1"), lock] {
+            let identity = dir.path().join(format!("node-{id}/identity"));
+            for path in [groups.join("segment-1"), left.join("left"), lock, identity] {
                 std::fs::File::create(path).expect("a file");
             }
         }
@@ -276,7 +281,7 @@ fn one_node_is_wiped_at_a_time_and_only_while_the_others_are_whole() {
         refused(vec![1, 2], "one node is wiped at a time").await;
         handle.order(Verb::Kill, vec![3]).await.expect("killed");
         refused(vec![2], "node 3 does not run").await;
-        assert_eq!(files(2), ["ana.lock", "groups"]);
+        assert_eq!(files(2), ["ana.lock", "groups", "identity"]);
         handle.order(Verb::Start, vec![3]).await.expect("started");
 
         let pid = pid_of(&handle, 2).expect("it runs");
@@ -286,8 +291,12 @@ fn one_node_is_wiped_at_a_time_and_only_while_the_others_are_whole() {
             !lives(pid) && pid_of(&handle, 2).is_some_and(lives),
             "started again"
         );
-        assert_eq!(files(2), ["ana.lock", "rebuild"]);
-        assert_eq!(files(1), ["ana.lock", "groups"]);
+        // It is the same node, and the cluster takes it as such.
+        assert_eq!(files(2), ["ana.lock", "groups", "identity", "rebuild"]);
+        let groups = dir.path().join("node-2/groups");
+        let is_there = |name| groups.join(name).try_exists().expect("it can be looked at");
+        assert!(is_there("8/left") && !is_there("7"));
+        assert_eq!(files(1), ["ana.lock", "groups", "identity"]);
         refused(vec![1], "node 2 is being rebuilt").await;
         drop(end);
         life.await
@@ -330,6 +339,51 @@ fn a_node_held_down_is_started_when_nobody_holds_it_any_more() {
         time::sleep(Duration::from_millis(600)).await;
         assert_eq!(pid_of(&handle, 2), Some(second), "it was not started twice");
         assert_eq!(state_of(&handle, 3), Some(NodeState::Down));
+        drop(end);
+        life.await
+            .expect("no panic")
+            .expect("the end is no failure");
+    });
+}
+
+#[test]
+fn nodes_that_come_and_go_count_from_then_on() {
+    run(async {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let (supervisor, handle) = supervisor(&dir, OBEDIENT);
+        for id in 1..=4 {
+            let dir = dir.path().join(format!("node-{id}"));
+            std::fs::create_dir_all(dir).expect("a fresh directory");
+        }
+        let (end, ended) = oneshot::channel::<()>();
+        let life = runtime::spawn(supervisor.run(async {
+            drop(ended.await);
+        }));
+        wait_for(|| handle.nodes().iter().all(|node| node.pid.is_some())).await;
+        let added = handle.change(Change::Add(member(4, "a"))).await;
+        added.expect("started");
+        assert!(pid_of(&handle, 4).is_some_and(lives));
+
+        let wipe = Verb::Meddle(Meddle::Wipe);
+        let refused = async |nodes: Vec<u64>, why: &str| {
+            let outcome = handle.order(wipe, nodes).await;
+            let said = outcome.expect_err("refused");
+            assert!(said.contains(why), "{said}");
+        };
+        refused(vec![1], "node 1 is not alone in its zone").await;
+        refused(vec![4], "node 4 is not alone in its zone").await;
+        let down = Verb::Down {
+            lease: Duration::from_millis(300),
+        };
+        handle.order(down, vec![4]).await.expect("held down");
+        refused(vec![2], "node 4 does not run").await;
+        let running = handle.change(Change::Forget(1)).await;
+        assert!(running.expect_err("it runs").contains("runs still"));
+        handle.change(Change::Forget(4)).await.expect("it is down");
+        time::sleep(Duration::from_millis(600)).await;
+        assert_eq!(pid_of(&handle, 4), None, "no lease starts what is gone");
+        assert_eq!(handle.nodes().len(), 3);
+        handle.order(wipe, vec![1]).await.expect("wiped");
         drop(end);
         life.await
             .expect("no panic")

@@ -157,6 +157,7 @@ pub(super) mod tests {
             api: format!("127.0.0.1:{id}"),
             peer: format!("127.0.0.1:1{id}"),
             state: state.to_owned(),
+            phase: None,
         };
         let group = |id: u64, stream: Option<&str>, shard: u32, leader| GroupEntry {
             id,
@@ -187,6 +188,8 @@ pub(super) mod tests {
                 group(1, Some("orders"), 0, Some(2)),
                 group(2, Some("orders"), 1, None),
             ],
+            removed: Vec::new(),
+            moves: Vec::new(),
         }
     }
 

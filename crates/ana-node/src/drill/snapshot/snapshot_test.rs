@@ -13,6 +13,7 @@ pub(in crate::drill) fn node(id: u64, zone: &str, state: &str) -> NodeEntry {
         api: format!("127.0.0.1:{id}"),
         peer: format!("127.0.0.1:1{id}"),
         state: state.to_owned(),
+        phase: None,
     }
 }
 
