@@ -19,6 +19,7 @@ pub mod ports;
 pub mod child;
 pub mod roster;
 pub mod meddle;
+pub mod real;
 pub mod order;
 pub mod supervisor;
 pub mod members;

@@ -96,6 +96,10 @@ pub struct NodeConfig {
     /// clusters whose data nobody needs.
     #[serde(default)]
     pub disposable: bool,
+    /// The address for clients lies in a network that ends in this machine, so that it is as good as loopback; off.
+    /// `ana up --real` says so of its nodes.
+    #[serde(default)]
+    pub machine_only: bool,
     /// Who may call; everybody, which is allowed on loopback only.
     #[serde(default)]
     pub auth: AuthSettings,
@@ -289,6 +293,7 @@ impl NodeConfig {
             log_level: default_log_level(),
             connections_max: default_connections_max(),
             disposable: false,
+            machine_only: false,
             auth: AuthSettings::default(),
             tls: None,
             raft: RaftSettings::default(),

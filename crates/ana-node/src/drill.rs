@@ -31,4 +31,5 @@ pub mod rows;
 pub mod rename;
 pub mod runner;
 pub mod report;
+pub mod simulated;
 pub mod sweep;

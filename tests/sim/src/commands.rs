@@ -67,6 +67,14 @@ impl Arguments {
     }
 }
 
+/// Nodes in each of the three zones: so many as a simulation can have.
+fn nodes_per_zone(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(nodes @ 1..=3) => Ok(nodes),
+        _ => Err("1 to 3 nodes in a zone".to_owned()),
+    }
+}
+
 /// The seed that runs now, for [`name_seed_of_panics`].
 static SEED: AtomicU64 = AtomicU64::new(0);
 

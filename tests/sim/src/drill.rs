@@ -1,7 +1,7 @@
 //! Drills of `ana-drill` in the simulation: each step becomes acts on simulated machines, over many seeds.
 //!
-//! What a drill expects of a real cluster's figures (`expect`, `stop`, `steady`) is not judged here; the simulation's own
-//! promises are. The load is the simulation's, on a stream that stands for whatever stream the drill names.
+//! Of what a drill expects, what needs no time of a machine is judged (`expected`), beside the simulation's own promises;
+//! `stop` and `steady` are not. The load is the simulation's, on a stream that stands for whatever stream the drill names.
 //!
 //! Must stay true: a step that the simulation cannot do as its words say is refused by name before anything runs.
 
@@ -19,8 +19,10 @@ use crate::fault::Fault;
 use crate::plan::Plan;
 
 mod acts;
+mod expected;
 mod places;
 
+pub use expected::{expected, told};
 pub use places::Places;
 
 /// Clients work at least so long.

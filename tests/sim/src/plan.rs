@@ -106,6 +106,12 @@ impl Plan {
         Ok(())
     }
 
+    /// The plan with three zones of so many nodes.
+    pub fn in_zones_of(&mut self, nodes_per_zone: usize) {
+        self.nodes = nodes_per_zone * 3;
+        self.victim %= self.nodes;
+    }
+
     /// A seed for one part of the run, so that parts do not share randomness.
     #[must_use]
     pub fn derive(&self, part: u64) -> u64 {

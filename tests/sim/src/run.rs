@@ -1,5 +1,6 @@
 //! One run of one seed, from start to verdict.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ana_check::{Verdict, check};
@@ -29,6 +30,8 @@ pub struct Report {
     pub read: u64,
     pub reshards: usize,
     pub elections: usize,
+    /// Changes of a data group's leader that somebody saw.
+    pub leader_changes: u64,
     pub counters: Counters,
     pub simulated: Duration,
     pub fingerprint: u64,
@@ -76,6 +79,7 @@ pub fn run(plan: Plan, keep: bool) -> Report {
         verdict,
         reshards: oracle.reshards,
         elections: oracle.elections.len(),
+        leader_changes: leader_changes(&oracle.elections),
         counters: counters::end(pair),
         simulated,
         fingerprint,
@@ -83,6 +87,18 @@ pub fn run(plan: Plan, keep: bool) -> Report {
         lines,
     }
 }
+
+/// How often a data group was led by another node than before.
+fn leader_changes(elections: &BTreeSet<(u64, u64, u64)>) -> u64 {
+    let pairs = elections.iter().zip(elections.iter().skip(1));
+    let changed = pairs.filter(|((group, _, before), (next, _, leader))| {
+        *group != METADATA && group == next && before != leader
+    });
+    u64::try_from(changed.count()).unwrap_or(u64::MAX)
+}
+
+/// The group that holds no shards.
+const METADATA: u64 = 0;
 
 fn add_clients(sim: &mut turmoil::Sim<'static>, shared: &Shared) {
     let seed = |part| shared.plan.derive(part);
@@ -154,6 +170,28 @@ fn drive(sim: &mut turmoil::Sim<'static>, world: &mut World, shared: &Shared) ->
         }
         if since > RUN_MAX {
             return stuck(format!("clients still wait in {:?}", shared.phase()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::leader_changes;
+
+    #[test]
+    fn another_leader_of_a_data_group_is_a_change() {
+        for (elections, changes) in [
+            (vec![], 0),
+            (vec![(1, 1, 2)], 0),
+            // The metadata hold no shards.
+            (vec![(0, 1, 1), (0, 2, 2)], 0),
+            (vec![(1, 1, 2), (1, 2, 2), (1, 3, 1)], 1),
+            (vec![(1, 1, 2), (2, 1, 3), (2, 4, 1), (2, 5, 3)], 2),
+        ] {
+            let elections: BTreeSet<_> = elections.into_iter().collect();
+            assert_eq!(leader_changes(&elections), changes, "{elections:?}");
         }
     }
 }

@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
+use super::real::{Freezer, Place};
 use crate::error::Exit;
 
 /// A node that was asked to stop gets this long before it is killed.
@@ -32,9 +33,9 @@ pub enum Ask {
     Stop,
     /// SIGKILL.
     Kill,
-    /// SIGSTOP: it stands still until it is asked for anything else.
+    /// SIGSTOP, or its cgroup is frozen: it stands still until it is asked for anything else.
     Pause,
-    /// SIGCONT.
+    /// SIGCONT, or its cgroup is thawed.
     Resume,
 }
 
@@ -63,13 +64,13 @@ impl Running {
     }
 }
 
-/// Starts `exe server --config CONFIG` with its voice appended to `log`.
+/// Starts `exe server --config CONFIG` with its voice appended to `log`, in a place of its own where it has one.
 ///
 /// # Errors
 /// When the program or the log file cannot be opened.
-pub fn start(exe: &Path, config: &Path, log: &Path) -> io::Result<Child> {
+pub fn start(exe: &Path, config: &Path, log: &Path, place: Option<&Place>) -> io::Result<Child> {
     let log = OpenOptions::new().create(true).append(true).open(log)?;
-    Command::new(exe)
+    let child = program(exe, place)
         .arg("server")
         .arg("--config")
         .arg(config)
@@ -81,7 +82,23 @@ pub fn start(exe: &Path, config: &Path, log: &Path) -> io::Result<Child> {
         // Ctrl-C goes to the whole foreground group; the nodes are stopped by us, in order.
         .process_group(0)
         .kill_on_drop(true)
-        .spawn()
+        .spawn()?;
+    if let (Some(place), Some(pid)) = (place, child.id()) {
+        place.freezer.admit(pid)?;
+    }
+    Ok(child)
+}
+
+/// The node's program, in its network namespace where it has one: `nsenter` becomes the program, in the same process.
+fn program(exe: &Path, place: Option<&Place>) -> Command {
+    let Some(place) = place else {
+        return Command::new(exe);
+    };
+    let mut namespace = std::ffi::OsString::from("--net=");
+    namespace.push(&place.namespace);
+    let mut command = Command::new("nsenter");
+    command.arg(namespace).arg("--").arg(exe);
+    command
 }
 
 /// Splits a child into the supervisor's handle and the future that waits for its end.
@@ -89,13 +106,14 @@ pub fn watch(
     id: u64,
     child: Child,
     exits: mpsc::Sender<Exited>,
+    freezer: Option<Freezer>,
 ) -> io::Result<(Running, impl Future<Output = ()> + Send + 'static)> {
     let pid = child
         .id()
         .ok_or_else(|| io::Error::other("the process ended at once"))?;
     let (asks, asked) = mpsc::channel(ASKS_WAITING);
     let wait = async move {
-        let how = wait_for_end(child, asked).await;
+        let how = wait_for_end(child, asked, freezer.as_ref()).await;
         if exits.send(Exited { id, how }).await.is_err() {
             // The supervisor has gone: nobody keeps the table any more.
         }
@@ -103,7 +121,11 @@ pub fn watch(
     Ok((Running { pid, asks }, wait))
 }
 
-async fn wait_for_end(mut child: Child, mut asked: mpsc::Receiver<Ask>) -> String {
+async fn wait_for_end(
+    mut child: Child,
+    mut asked: mpsc::Receiver<Ask>,
+    freezer: Option<&Freezer>,
+) -> String {
     let mut kill_at = None;
     let mut asked_for = None;
     loop {
@@ -118,6 +140,7 @@ async fn wait_for_end(mut child: Child, mut asked: mpsc::Receiver<Ask>) -> Strin
             status = child.wait() => return in_words(status, asked_for),
             () = deadline => {
                 signal(&child, Signal::KILL);
+                go_on(&child, freezer);
                 kill_at = None;
             }
             Some(ask) = asked.recv() => match ask {
@@ -125,17 +148,35 @@ async fn wait_for_end(mut child: Child, mut asked: mpsc::Receiver<Ask>) -> Strin
                     asked_for = Some(ask);
                     signal(&child, Signal::TERM);
                     // One that stands still would not hear it.
-                    signal(&child, Signal::CONT);
+                    go_on(&child, freezer);
                     kill_at.get_or_insert(time::now() + STOP_MAX);
                 }
                 Ask::Kill => {
                     asked_for = Some(ask);
                     signal(&child, Signal::KILL);
+                    go_on(&child, freezer);
                 }
-                Ask::Pause => signal(&child, Signal::STOP),
-                Ask::Resume => signal(&child, Signal::CONT),
+                Ask::Pause => stand_still(&child, freezer),
+                Ask::Resume => go_on(&child, freezer),
             }
         }
+    }
+}
+
+fn stand_still(child: &Child, freezer: Option<&Freezer>) {
+    match freezer.map(Freezer::freeze) {
+        None => signal(child, Signal::STOP),
+        Some(Ok(())) => {}
+        Some(Err(error)) => tracing::warn!(%error, "a node cannot be frozen"),
+    }
+}
+
+/// A frozen process does not even end.
+fn go_on(child: &Child, freezer: Option<&Freezer>) {
+    match freezer.map(Freezer::thaw) {
+        None => signal(child, Signal::CONT),
+        Some(Ok(())) => {}
+        Some(Err(error)) => tracing::warn!(%error, "a node cannot be thawed"),
     }
 }
 

@@ -7,6 +7,7 @@
 //!   DIR/node-1/         everything node 1 keeps, and nothing else
 //!   DIR/logs/           what each node says
 //!   DIR/tls/            certificates and keys, with --tls
+//!   DIR/real.toml, DIR/images/   names and file systems of the nodes, with --real
 //! ```
 //! A node's own directory may be a mount point: nothing of ours stays open in it.
 
@@ -18,11 +19,15 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::ports;
+use super::real::Names;
 use crate::config::{MemberConfig, read_text};
 use crate::error::{CliError, Exit};
 
 const ZONES: [&str; 3] = ["a", "b", "c"];
 const VERSION: u32 = 1;
+/// The ports of nodes that have addresses of their own.
+const API_PORT: u16 = 4568;
+const PEER_PORT: u16 = 4569;
 const PLAN_FILE: &str = "cluster.toml";
 
 /// How many nodes a new cluster gets.
@@ -68,7 +73,7 @@ pub struct Layout {
 
 impl Layout {
     /// Opens the plan of `dir`, or makes one of `shape` (three zones of one node when not asked)
-    /// with addresses near `port`.
+    /// with addresses near `port`, or those of `names` where nodes have addresses of their own.
     ///
     /// # Errors
     /// When the directory holds a cluster of another shape, or one of its ports is taken.
@@ -77,12 +82,16 @@ impl Layout {
         dir: &Path,
         shape: Option<Shape>,
         port: Option<u16>,
+        names: Option<&Names>,
     ) -> Result<Layout, CliError> {
         let path = dir.join(PLAN_FILE);
         let text = match read_text(env.disk.as_ref(), &path).await {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let nodes = plan(shape, port, || env.rng.next_u64())?;
+                let mut nodes = plan(shape, port, || env.rng.next_u64())?;
+                if let Some(names) = names {
+                    nodes.iter_mut().for_each(|node| move_to(node, names));
+                }
                 let layout = Layout::of_nodes(dir.to_owned(), nodes);
                 layout
                     .save(env.disk.as_ref())
@@ -97,7 +106,9 @@ impl Layout {
             plan: read_plan(&path, &text)?,
         };
         layout.check_shape(shape)?;
-        layout.check_ports()?;
+        if names.is_none() {
+            layout.check_ports()?;
+        }
         Ok(layout)
     }
 
@@ -295,6 +306,13 @@ fn plan(
             peer: format!("127.0.0.1:{peer}"),
         })
         .collect())
+}
+
+/// Gives a node an address of its own.
+fn move_to(node: &mut MemberConfig, names: &Names) {
+    let address = names.address(node.id);
+    node.api = format!("{address}:{API_PORT}");
+    node.peer = format!("{address}:{PEER_PORT}");
 }
 
 /// Creates a directory so that it is still there after a power cut.

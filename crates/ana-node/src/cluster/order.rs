@@ -22,6 +22,11 @@ pub enum Verb {
         /// For how long.
         lease: Duration,
     },
+    /// Cut its file system off, then as [`Verb::Down`]: what was not synced is gone (`ana up --real`).
+    PowerCut {
+        /// For how long.
+        lease: Duration,
+    },
     /// Start it with the data it has.
     Start,
     /// SIGSTOP; the supervisor lets it go on when the lease is over.

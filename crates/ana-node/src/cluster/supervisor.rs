@@ -19,6 +19,7 @@ mod change;
 mod down;
 mod meddling;
 mod pause;
+mod power;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -34,6 +35,7 @@ use super::child::{self, Ask, Exited, Running};
 use super::layout::Layout;
 use super::meddle::Meddle;
 use super::order::{Change, Order, Outcome, Verb};
+use super::real::Real;
 use super::roster::Roster;
 use crate::config::MemberConfig;
 
@@ -135,6 +137,8 @@ pub struct Supervisor {
     exits_from_children: mpsc::Sender<Exited>,
     waiting: Vec<Waiting>,
     tasks: Tasks,
+    /// What the nodes live in, where each has a place of its own.
+    real: Option<Arc<Real>>,
 }
 
 /// An order that goes on when nodes have ended.
@@ -154,6 +158,8 @@ enum Then {
     Nothing,
     Start,
     MeddleAndStart(Meddle),
+    /// Their file systems, which were cut off, are taken away.
+    TakeDiskAway,
 }
 
 impl Slot {
@@ -203,6 +209,7 @@ impl Supervisor {
             exits_from_children,
             waiting: Vec::new(),
             tasks: Tasks::new(),
+            real: None,
         };
         (supervisor, handle)
     }
@@ -214,7 +221,7 @@ impl Supervisor {
     /// The first node that cannot be started; the ones started before are stopped again.
     pub async fn run(mut self, end: impl Future<Output = ()>) -> Result<(), String> {
         let all: Vec<u64> = self.layout.nodes().iter().map(|node| node.id).collect();
-        let mut outcome = all.iter().try_for_each(|id| self.start(*id));
+        let mut outcome = self.start_all(&all).await;
         tokio::pin!(end);
         while outcome.is_ok() {
             let resume = until(self.next_resume());
@@ -228,13 +235,13 @@ impl Supervisor {
                     }
                 }
                 () = resume => self.resume_overdue(),
-                () = start => self.start_overdue(),
+                () = start => self.start_overdue().await,
                 order = self.orders.recv() => match order {
                     Some(order) => self.carry_out(order).await,
                     None => break,
                 },
                 Some((change, done)) = self.changes.recv() => {
-                    let outcome = self.change(change);
+                    let outcome = self.change(change).await;
                     if done.send(outcome).is_err() {
                         // Whoever asked has gone; it was done nevertheless.
                     }
@@ -265,7 +272,7 @@ impl Supervisor {
     async fn carry_out(&mut self, order: Order) {
         let Order { verb, nodes, done } = order;
         let down_until = match verb {
-            Verb::Down { lease } => Some(time::now() + lease),
+            Verb::Down { lease } | Verb::PowerCut { lease } => Some(time::now() + lease),
             _ => None,
         };
         if !matches!(verb, Verb::Pause { .. } | Verb::Resume) {
@@ -273,7 +280,7 @@ impl Supervisor {
         }
         let (ask, then) = match verb {
             Verb::Start => {
-                let outcome = nodes.iter().try_for_each(|id| self.start(*id));
+                let outcome = self.start_all(&nodes).await;
                 return answer(done, outcome.map(|()| Vec::new()));
             }
             Verb::Pause { lease } => {
@@ -287,6 +294,13 @@ impl Supervisor {
             }
             Verb::Stop => (Ask::Stop, Then::Nothing),
             Verb::Kill | Verb::Down { .. } => (Ask::Kill, Then::Nothing),
+            Verb::PowerCut { .. } => {
+                if let Err(why) = self.cut_power(&nodes) {
+                    self.hold_down(&nodes, None);
+                    return answer(done, Err(why));
+                }
+                (Ask::Kill, Then::TakeDiskAway)
+            }
             Verb::Restart => (Ask::Stop, Then::Start),
             Verb::Meddle(meddle) => {
                 if let Err(why) = self.may_meddle(meddle, &nodes).await {
@@ -315,7 +329,8 @@ impl Supervisor {
         for id in to {
             let step = match then {
                 Then::Nothing => Ok(None),
-                Then::Start => self.start(id).map(|()| None),
+                Then::Start => self.start(id).await.map(|()| None),
+                Then::TakeDiskAway => self.take_disk_away(id).await.map(|()| None),
                 Then::MeddleAndStart(meddle) => self.meddle(id, meddle).await.map(Some),
             };
             match (&mut outcome, step) {
@@ -328,8 +343,16 @@ impl Supervisor {
         answer(done, outcome);
     }
 
+    async fn start_all(&self, nodes: &[u64]) -> Result<(), String> {
+        for id in nodes {
+            self.start(*id).await?;
+        }
+        Ok(())
+    }
+
     /// Starts a node; one that runs stays as it is.
-    fn start(&self, id: u64) -> Result<(), String> {
+    async fn start(&self, id: u64) -> Result<(), String> {
+        let place = self.place(id).await?;
         let mut table = self.table();
         let slot = table
             .get_mut(&id)
@@ -344,9 +367,14 @@ impl Supervisor {
         let config = self.layout.config_dir().join(Layout::config_name(id));
         let log = self.layout.log_file(id);
         let failed = |error: std::io::Error| format!("node {id} cannot be started: {error}");
-        let process = child::start(&self.exe, &config, &log).map_err(failed)?;
-        let (running, wait) =
-            child::watch(id, process, self.exits_from_children.clone()).map_err(failed)?;
+        let process = child::start(&self.exe, &config, &log, place.as_ref()).map_err(failed)?;
+        let (running, wait) = child::watch(
+            id,
+            process,
+            self.exits_from_children.clone(),
+            place.map(|it| it.freezer),
+        )
+        .map_err(failed)?;
         slot.running = Some(running);
         slot.down_until = None;
         slot.stopping = false;

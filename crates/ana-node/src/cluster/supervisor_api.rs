@@ -6,6 +6,9 @@
 //!   POST /_ana/supervisor/node/{id}/{pause|down}                            {"lease_ms": 30000}
 //!   POST /_ana/supervisor/node/{id}/flip_bit                                {"file": "log", "seed": 1}
 //!   POST /_ana/supervisor/node/{id}/tear_tail                               {"bytes": 512, "seed": 1}
+//!   POST /_ana/supervisor/node/{id}/power_cut                               {"lease_ms": 30000}, with --real
+//!   POST /_ana/supervisor/node/{id}/hold_fault                              a fault of the kernel, with --real
+//!   POST /_ana/supervisor/node/{id}/end_fault                               {"id": "x"}
 //!   POST /_ana/supervisor/zone/{zone}/...                                   the same for all of a zone
 //!   POST /_ana/supervisor/members/add            {"zone": "b"}, or {} for the zone with the fewest nodes
 //!   POST /_ana/supervisor/members/forget/{id}
@@ -26,7 +29,12 @@ use serde_json::{Value, json};
 use super::meddle::{DamagedFile, Meddle, TORN_BYTES_MAX};
 use super::members::Members;
 use super::order::{PAUSE_MS_MAX, Verb};
+use super::real::{KINDS, KernelFault, KernelFaults};
 use super::supervisor::Handle;
+
+/// Why a cluster of `--real` takes no more nodes.
+const PLACES_ARE_MADE_ONCE: &str = "the nodes of a cluster of --real have a network and a disk of their own, made when \
+                                    it is started: nodes are added to a cluster without --real";
 
 /// The beginning of every path answered here.
 pub const PREFIX: &str = "/_ana/supervisor/";
@@ -41,6 +49,7 @@ pub struct SupervisorApi {
     members: Members,
     about: About,
     authentication: Authentication,
+    kernel: Option<KernelFaults>,
 }
 
 /// Facts of the whole cluster, told in every status.
@@ -67,7 +76,15 @@ impl SupervisorApi {
             members,
             about,
             authentication,
+            kernel: None,
         }
+    }
+
+    /// With faults of the kernel, where the nodes have places of their own.
+    #[must_use]
+    pub fn with_kernel(mut self, kernel: Option<KernelFaults>) -> SupervisorApi {
+        self.kernel = kernel;
+        self
     }
 
     /// Answers one request that came at `now_ms`.
@@ -83,6 +100,12 @@ impl SupervisorApi {
         let parts: Vec<&str> = rest.split('/').collect();
         match (method, parts.as_slice()) {
             (&Method::GET, ["status"]) => (StatusCode::OK, self.status()),
+            (&Method::POST, ["node", name, verb @ ("hold_fault" | "end_fault")]) => {
+                self.fault(name, verb, body).await
+            }
+            (&Method::POST, ["members", "add"]) if self.kernel.is_some() => {
+                wrong(StatusCode::CONFLICT, PLACES_ARE_MADE_ONCE)
+            }
             (&Method::POST, ["members", "add"]) => self.members.add(body).await,
             (&Method::POST, ["members", "forget", id]) => self.members.forget(id).await,
             (&Method::POST, [kind, name, verb]) => match read_verb(verb, body) {
@@ -103,6 +126,8 @@ impl SupervisorApi {
             "data_dir": self.about.data_dir,
             "ca": self.about.ca,
             "pid": std::process::id(),
+            // Faults that the kernel carries out; none where nodes have no places of their own.
+            "kernel_faults": self.kernel.as_ref().map_or(&[][..], |_| &KINDS[..]),
             "nodes": self.supervisor.nodes(),
         })
     }
@@ -130,6 +155,43 @@ impl SupervisorApi {
             Err(why) => wrong(StatusCode::CONFLICT, &why),
         }
     }
+}
+
+impl SupervisorApi {
+    /// Switches a fault of the kernel on or off.
+    async fn fault(&self, name: &str, verb: &str, body: &[u8]) -> Answer {
+        let Some(kernel) = &self.kernel else {
+            return wrong(
+                StatusCode::CONFLICT,
+                "this cluster was not started with --real: the kernel has no part in its faults",
+            );
+        };
+        let nodes = self.supervisor.nodes();
+        let Some(node) = nodes.iter().find(|node| node.id.to_string() == name) else {
+            return wrong(StatusCode::NOT_FOUND, &format!("there is no node {name}"));
+        };
+        let read = if verb == "hold_fault" {
+            read::<KernelFault>(body).map(|fault| (fault.id.clone(), Some(fault)))
+        } else {
+            read::<Ended>(body).map(|ended| (ended.id, None))
+        };
+        let done = match read {
+            Ok((_, Some(fault))) => kernel.hold(node.id, fault).await,
+            Ok((id, None)) => kernel.end(node.id, id).await,
+            Err(why) => return wrong(StatusCode::BAD_REQUEST, &format!("{verb}: {why}")),
+        };
+        match done {
+            Ok(()) => (StatusCode::OK, json!({})),
+            Err(why) => wrong(StatusCode::CONFLICT, &why),
+        }
+    }
+}
+
+/// What a fault is ended with.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ended {
+    id: String,
 }
 
 /// What something that ends by itself is asked for with.
@@ -163,7 +225,7 @@ struct Nothing {}
 /// An order by its name, with its parameters; none when there is none of that name.
 fn read_verb(name: &str, body: &[u8]) -> Result<Option<Verb>, String> {
     let verb = match name {
-        "pause" | "down" => {
+        "pause" | "down" | "power_cut" => {
             let Leased { lease_ms } = read(body)?;
             if !(1..=PAUSE_MS_MAX).contains(&lease_ms) {
                 return Err(format!("lease_ms has to be 1 to {PAUSE_MS_MAX}"));
@@ -171,6 +233,7 @@ fn read_verb(name: &str, body: &[u8]) -> Result<Option<Verb>, String> {
             let lease = Duration::from_millis(lease_ms);
             return Ok(Some(match name {
                 "pause" => Verb::Pause { lease },
+                "power_cut" => Verb::PowerCut { lease },
                 _ => Verb::Down { lease },
             }));
         }
@@ -239,6 +302,14 @@ mod tests {
                     lease: Duration::from_millis(1500),
                 })),
             ),
+            (
+                "power_cut",
+                r#"{"lease_ms":1500}"#,
+                Ok(Some(Verb::PowerCut {
+                    lease: Duration::from_millis(1500),
+                })),
+            ),
+            ("power_cut", "", Err(())),
             ("down", "", Err(())),
             ("pause", "", Err(())),
             ("pause", r#"{"lease_ms":0}"#, Err(())),

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   source   a name or a file: which drill is meant
+//!   simulate the seeded simulator instead of a cluster: run --sim
 //!   ls, check, run, watch, stop, report     one file each, but for the short ones here
 //!   live     events as lines on standard error, with a line of figures on a terminal
 //!   files    reports as HTML and JUnit, into files or to standard output
@@ -14,6 +15,7 @@ mod files;
 mod live;
 mod ls;
 mod run;
+mod simulate;
 mod source;
 mod stop;
 mod watch;
@@ -45,7 +47,8 @@ Examples:
   ana drill ls                       the built-in drills
   ana drill run zone-loss            lose a zone for 30 s; the report comes in about a minute
   ana drill check my-drill.toml      what a file would do, without doing it
-  ana drill run my-drill.toml --seed 7 -o json")]
+  ana drill run my-drill.toml --seed 7 -o json
+  ana drill run zone-loss --sim      the same in the seeded simulator, without a cluster")]
 pub(super) enum Drill {
     /// List the built-in drills.
     Ls,

@@ -1,5 +1,7 @@
 //! `ana up`: a whole cluster on this machine, three zones of child processes and a front door.
 
+mod real;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +21,7 @@ use crate::cluster::health::keep_checking;
 use crate::cluster::layout::{self, Layout, Shape};
 use crate::cluster::lock::{DirLock, LockError};
 use crate::cluster::members::{self, Members};
+use crate::cluster::real::Real;
 use crate::cluster::roster::Roster;
 use crate::cluster::supervisor::{Handle, NodeState, Supervisor};
 use crate::cluster::supervisor_api::{About, SupervisorApi};
@@ -44,7 +47,8 @@ Examples:
   ana up --data-dir /tmp/try --port 5000
   ana up --single --limits off           one node, no shard limits: for quick tests
   ana up --tls                           https on the same port, with a local certificate
-  ana up --auth on --credentials FILE    only those in the file may call")]
+  ana up --auth on --credentials FILE    only those in the file may call
+  ana up --real                          as root: faults of drills by the kernel's own means (docs/DRILLS.md)")]
 pub(super) struct Up {
     /// Nodes in each of the three zones.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=32))]
@@ -67,6 +71,10 @@ pub(super) struct Up {
     /// Serve https on the same port as well, with a certificate made for this machine.
     #[arg(long)]
     tls: bool,
+    /// Give each node a network namespace, an ext4 file system and a cgroup of its own, for `ana drill run --real`; Linux
+    /// and root. All of it is removed at the end.
+    #[arg(long, conflicts_with = "tls")]
+    real: bool,
     /// Whether callers must sign; `on` needs --credentials.
     #[arg(long, value_enum, value_name = "MODE", default_value = "off")]
     auth: AuthMode,
@@ -111,12 +119,16 @@ impl Up {
             .rsplit_once(':')
             .and_then(|(_, port)| port.parse().ok());
         let near = near.filter(|_| self.port != 0);
-        let layout = Layout::open(&context.env, &dir, self.shape(), near).await?;
+        let names = real::names(self.real, context, &dir).await?;
+        let layout = Layout::open(&context.env, &dir, self.shape(), near, names.as_ref()).await?;
         let protection = self.protect(context, &layout).await?;
         self.write_configs(context, &layout, &address, &protection)
             .await?;
-        self.serve(context, layout, (listener, protection), &mut signals)
-            .await
+        let real = real::set_up(context, &layout, names).await?;
+        let parts = (listener, protection, real.clone());
+        let outcome = Box::pin(self.serve(context, layout, parts, &mut signals)).await;
+        real::take_away(real.as_deref()).await;
+        outcome
     }
 
     /// Makes certificates and reads credentials, so that what is wrong with them is told before anything starts.
@@ -197,6 +209,7 @@ impl Up {
             config.supervisor = Some(front_door.to_owned());
             // A cluster for trying things out is one for trying faults out.
             config.disposable = true;
+            config.machine_only = self.real;
             config.auth = protection.auth.clone();
             config.tls = protection.certificates.as_ref().map(|made| TlsSettings {
                 certificate: made.certificate.clone(),
@@ -226,7 +239,7 @@ impl Up {
         &self,
         context: &Context,
         layout: Layout,
-        (listener, protection): (Box<dyn Listener>, Protection),
+        (listener, protection, real): (Box<dyn Listener>, Protection, Option<Arc<Real>>),
         signals: &mut EndSignals,
     ) -> Result<Exit, CliError> {
         let exe = std::env::current_exe().map_err(|error| {
@@ -243,6 +256,7 @@ impl Up {
         let roster = Arc::new(Roster::new(layout.nodes()));
         let disk = Arc::clone(&context.env.disk);
         let (supervisor, handle) = Supervisor::new(exe, disk, layout.clone(), Arc::clone(&roster));
+        let supervisor = supervisor.in_places_of(real.clone());
         let about = About {
             endpoint,
             data_dir: layout.dir().display().to_string(),
@@ -253,6 +267,12 @@ impl Up {
         let authentication = protection.authentication;
         let api = SupervisorApi::new(handle.clone(), members, about.clone(), authentication);
         let tasks = Tasks::new();
+        let kernel = real.as_ref().map(|real| {
+            let (kernel, keeping) = real.faults();
+            tasks.spawn(keeping);
+            kernel
+        });
+        let api = api.with_kernel(kernel);
         let door = FrontDoor::new(context.env.clone(), Arc::clone(&roster), api);
         let drills = opened.fis;
         tasks.spawn(door.with_fis(drills.clone()).serve(listener));

@@ -87,9 +87,9 @@ impl NodeConfig {
     /// Refuses to be open to the network without authentication.
     ///
     /// # Errors
-    /// When `api` is not on loopback and `auth.mode` is off.
+    /// When `api` is not on loopback, nor in a network of this machine alone, and `auth.mode` is off.
     pub fn check_exposure(&self) -> Result<(), ConfigError> {
-        if self.auth.mode == AuthMode::On || is_loopback(&self.api) {
+        if self.auth.mode == AuthMode::On || self.machine_only || is_loopback(&self.api) {
             return Ok(());
         }
         let problem = format!(

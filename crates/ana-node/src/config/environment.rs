@@ -15,6 +15,8 @@ pub struct Environment {
     pub aws_region: Option<String>,
     /// `HOSTNAME`, where a shell exports it.
     pub host_name: Option<String>,
+    /// `ANA_SIM`: the program that simulates drills.
+    pub simulator: Option<PathBuf>,
     data_home: Option<PathBuf>,
     home: Option<PathBuf>,
 }
@@ -57,6 +59,7 @@ impl Environment {
             }),
             aws_region: text("AWS_REGION").or_else(|| text("AWS_DEFAULT_REGION")),
             host_name: text("HOSTNAME"),
+            simulator: set("ANA_SIM").map(PathBuf::from),
             data_home: set("XDG_DATA_HOME").map(PathBuf::from),
             home: set("HOME").map(PathBuf::from),
         }

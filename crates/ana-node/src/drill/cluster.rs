@@ -16,6 +16,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::means::real::is_of_kernel;
 use super::snapshot::{self, Census, Snapshot};
 use crate::admin::document::{NodeEntry, StatusDocument};
 use crate::client::access::Access;
@@ -23,6 +24,7 @@ use crate::client::endpoint::Endpoint;
 use crate::client::error::ClientError;
 use crate::client::{Client, RawAnswer, Retry};
 use crate::cluster::supervisor::{NodeState, NodeView};
+use crate::faults::admin::{PATH, STOP_PATH};
 
 /// Nodes wait for each other for a second before they answer without.
 const STATUS_MAX: Duration = Duration::from_secs(3);
@@ -43,6 +45,8 @@ pub struct Cluster {
     env: Env,
     endpoint: Endpoint,
     access: Access,
+    /// Faults are to be the kernel's own where it can do them.
+    really: bool,
 }
 
 /// What the supervisor tells.
@@ -52,6 +56,9 @@ pub struct Supervised {
     pub data_dir: String,
     /// The nodes.
     pub nodes: Vec<NodeView>,
+    /// Kinds of faults that the kernel carries out; none on a cluster whose nodes have no places of their own.
+    #[serde(default)]
+    pub kernel_faults: Vec<String>,
 }
 
 /// A request that did not lead to what was asked.
@@ -100,7 +107,20 @@ impl Cluster {
             env,
             endpoint,
             access,
+            really: false,
         }
+    }
+
+    /// The same way, where faults are to be the kernel's own.
+    #[must_use]
+    pub fn really(mut self, really: bool) -> Cluster {
+        self.really = really;
+        self
+    }
+
+    /// Whether faults are to be the kernel's own.
+    pub fn is_real(&self) -> bool {
+        self.really
     }
 
     /// The seams.
@@ -203,6 +223,29 @@ impl Cluster {
         let who = format!("node {}", node.id);
         let client = self.client_at(&node.api)?;
         read(&who, client.plain(Method::GET, path, DIGEST_MAX).await)
+    }
+
+    /// Switches a fault on, or off where `on` says nothing of it: at the node, or in the kernel where that is meant and
+    /// the kernel does it.
+    pub async fn fault(
+        &self,
+        node: &NodeEntry,
+        kind: &str,
+        on: Option<&Value>,
+        id: &str,
+    ) -> Result<Value, Refused> {
+        let ended = json!({ "id": id });
+        let body = on.unwrap_or(&ended);
+        if self.really && is_of_kernel(kind) {
+            let verb = if on.is_some() {
+                "hold_fault"
+            } else {
+                "end_fault"
+            };
+            return self.order(&node.id.to_string(), verb, body).await;
+        }
+        let path = if on.is_some() { PATH } else { STOP_PATH };
+        self.ask_node(node, (Method::POST, path), body).await
     }
 
     /// Gives an order about a node to the supervisor; `body` has its parameters.

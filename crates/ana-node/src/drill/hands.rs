@@ -139,6 +139,12 @@ impl Hand {
             .map_err(|error| error.to_string())
             .and_then(|pick| {
                 let means = means::means(task, &pick, &topology, &mut chance);
+                let means = means.map(|usual| {
+                    if self.shared.cluster.is_real() {
+                        return means::real::means(task.action, usual);
+                    }
+                    usual
+                });
                 means
                     .map(|means| (pick, means))
                     .map_err(|error| error.to_string())

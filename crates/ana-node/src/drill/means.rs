@@ -13,6 +13,7 @@ mod change;
 mod link;
 mod machine;
 mod process;
+pub mod real;
 
 use std::collections::BTreeSet;
 use std::fmt;

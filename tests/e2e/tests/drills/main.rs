@@ -5,6 +5,7 @@ mod ended;
 mod held;
 mod own;
 mod refused;
+mod simulated;
 
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};

@@ -44,6 +44,12 @@ async fn what_cannot_be_done_is_refused_before_anything_is_broken() -> Result<()
         "{}",
         misspelt.said
     );
+    let unreal = run(&cluster, &["leader-kill", "--real"])?;
+    ensure!(
+        unreal.code == Some(2) && unreal.said.contains("not started with --real"),
+        "{}",
+        unreal.said
+    );
     // Somebody's own fault is on: nobody could tell whose trouble is whose.
     cluster.ana_ok(&[
         "fault",

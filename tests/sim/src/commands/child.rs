@@ -1,9 +1,12 @@
 //! Runs in processes of their own: one that panics must not end the command that asked for it.
 
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
+use ana_node::drill::simulated::{BrokenCheck, NeededStep, SeedRun, Smaller};
 use anyhow::{Context as _, Result};
 
+use crate::fault::Fault;
 use crate::minimise::minimise;
 use crate::output::say;
 use crate::plan::Plan;
@@ -21,6 +24,8 @@ pub(super) struct Run {
     pub(super) drill: Option<String>,
     /// Only these faults.
     pub(super) only: Option<Vec<usize>>,
+    /// Nodes in each zone instead of the seed's.
+    pub(super) nodes_per_zone: Option<usize>,
 }
 
 impl Run {
@@ -32,6 +37,9 @@ impl Run {
         }
         if let Some(drill) = &self.drill {
             all.extend(["--drill".to_owned(), drill.clone()]);
+        }
+        if let Some(nodes) = self.nodes_per_zone {
+            all.extend(["--nodes-per-zone".to_owned(), nodes.to_string()]);
         }
         if let Some(only) = &self.only {
             let numbers: Vec<String> = only.iter().map(ToString::to_string).collect();
@@ -45,24 +53,67 @@ impl Run {
     /// # Errors
     /// When the process cannot be started.
     pub(super) fn broken(&self) -> Result<Option<String>> {
-        let output = Command::new(std::env::current_exe()?)
+        let output = self.output("--brief")?;
+        Ok((!output.status.success()).then(|| first_broken(&output)))
+    }
+
+    fn output(&self, how: &str) -> Result<Output> {
+        Command::new(std::env::current_exe()?)
             .args(self.arguments())
-            .arg("--brief")
+            .arg(how)
             .stdin(Stdio::null())
             .stderr(Stdio::null())
             .output()
-            .context("starting a run")?;
-        if output.status.success() {
-            return Ok(None);
-        }
+            .context("starting a run")
+    }
+
+    /// Everything that a run of a drill came to. One that ended without telling it has broken a promise too.
+    ///
+    /// # Errors
+    /// When the process cannot be started.
+    pub(super) fn told(&self) -> Result<SeedRun> {
+        let output = self.output("--told")?;
         let text = String::from_utf8_lossy(&output.stdout);
-        let first = text.lines().find_map(|line| {
-            let (_, what) = line.split_once("BROKEN ")?;
-            Some(what.to_owned())
+        let last = text.lines().last().unwrap_or_default();
+        Ok(serde_json::from_str(last).unwrap_or_else(|_none| SeedRun {
+            seed: self.seed,
+            broken: vec![BrokenCheck {
+                check: "the run comes to its end".to_owned(),
+                found: first_broken(&output),
+                records: Vec::new(),
+            }],
+            ..SeedRun::default()
+        }))
+    }
+
+    /// The steps of a drill without which `check` does not break.
+    ///
+    /// # Errors
+    /// When a process cannot be started.
+    pub(super) fn needed(&self, plan: &Plan, check: &str) -> Result<Smaller> {
+        let smaller = minimise(plan.faults.len(), TRIES_MAX, |only| {
+            let only = Some(only.to_vec());
+            let run = Run {
+                only,
+                ..self.clone()
+            };
+            anyhow::Ok(run.told()?.broke(check))
+        })?;
+        let steps = smaller.left.iter().filter_map(|number| {
+            let (at, fault) = plan.faults.get(*number)?;
+            Some(needed_step(*at, fault))
         });
-        Ok(Some(first.unwrap_or_else(|| {
-            format!("by an end without a word ({})", output.status)
-        })))
+        let steps = steps.collect();
+        let run = Run {
+            only: Some(smaller.left),
+            ..self.clone()
+        };
+        Ok(Smaller {
+            of: plan.faults.len().try_into()?,
+            tries: smaller.tries.try_into()?,
+            steps,
+            events: format!("ana-sim {} --print", run.arguments().join(" ")),
+        })
     }
 
     /// Says which faults are needed to break the promise that `broken` names.
@@ -98,6 +149,35 @@ impl Run {
             run.arguments().join(" ")
         ));
         Ok(())
+    }
+}
+
+fn first_broken(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let first = text.lines().find_map(|line| {
+        let (_, what) = line.split_once("BROKEN ")?;
+        Some(what.to_owned())
+    });
+    first.unwrap_or_else(|| format!("by an end without a word ({})", output.status))
+}
+
+fn needed_step(at: Duration, fault: &Fault) -> NeededStep {
+    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    match fault {
+        Fault::Drill(step) => NeededStep {
+            number: u64::try_from(step.number).unwrap_or(u64::MAX),
+            at_ms: ms(at),
+            for_ms: ms(step.lasts),
+            action: step.action.to_string(),
+            on: step.on.to_string(),
+        },
+        other => NeededStep {
+            number: 0,
+            at_ms: ms(at),
+            for_ms: 0,
+            action: format!("{other:?}"),
+            on: "whatever it hits".to_owned(),
+        },
     }
 }
 

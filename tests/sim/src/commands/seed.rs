@@ -7,7 +7,7 @@ use clap::Args;
 use tracing::Level;
 
 use super::child::Run;
-use super::{now_runs, plant, trace, verdict};
+use super::{nodes_per_zone, now_runs, plant, trace, verdict};
 use crate::drill;
 use crate::known::SCENARIOS;
 use crate::output::{say, tell};
@@ -35,9 +35,22 @@ pub(super) struct Seed {
     /// Plant a mistake (a build of its own; `plant list`)
     #[arg(long)]
     bug: Option<String>,
+    #[command(flatten)]
+    terse: Terse,
+    /// Nodes in each of the three zones instead of the seed's
+    #[arg(long, requires = "drill", value_parser = nodes_per_zone)]
+    nodes_per_zone: Option<usize>,
+}
+
+/// What whoever started this process wants to read.
+#[derive(Debug, Args)]
+struct Terse {
     /// Print what was broken and nothing else
     #[arg(long, conflicts_with_all = ["print", "minimise"])]
     brief: bool,
+    /// Print what the run of a drill came to as one line of JSON and nothing else
+    #[arg(long, requires = "drill", conflicts_with_all = ["print", "minimise", "brief"])]
+    told: bool,
 }
 
 impl Seed {
@@ -46,16 +59,25 @@ impl Seed {
             plant::make(bug)?;
         }
         now_runs(self.seed);
-        let mut plan = match &self.drill {
-            Some(name) => drill::plan(&drill::load(name)?, self.seed)?,
+        let drill = self.drill.as_deref().map(drill::load).transpose()?;
+        let mut plan = match &drill {
+            Some(drill) => drill::plan(drill, self.seed)?,
             None => Plan::new(self.seed),
         };
+        if let Some(nodes) = self.nodes_per_zone {
+            plan.in_zones_of(nodes);
+        }
         if let Some(only) = &self.only {
             let many = plan.faults.len();
             plan.keep(only)
                 .map_err(|none| anyhow!("there is no fault {none}: the plan has {many}"))?;
         }
-        if self.brief {
+        if let (true, Some(drill)) = (self.terse.told, &drill) {
+            let told = drill::told(drill, &run(plan, false));
+            say(&serde_json::to_string(&told)?);
+            return Ok(verdict(told.first_broken().is_none()));
+        }
+        if self.terse.brief {
             let report = run(plan, false);
             tell(&report);
             return Ok(verdict(report.broken.is_empty()));
@@ -66,6 +88,7 @@ impl Seed {
             bug: self.bug,
             drill: self.drill,
             only: self.only,
+            nodes_per_zone: self.nodes_per_zone,
         };
         if self.minimise {
             return minimise(&again, &plan);
@@ -73,6 +96,14 @@ impl Seed {
         say(&format!("{plan:#?}"));
         let report = run(plan, false);
         tell(&report);
+        for each in drill
+            .iter()
+            .flat_map(|drill| drill::expected(drill, &report))
+        {
+            if let Some(found) = each.broken {
+                say(&format!("  BROKEN {}: {found}", each.check));
+            }
+        }
         say(&report.verdict.to_string());
         say(&report.counters.table());
         Ok(verdict(report.broken.is_empty()))

@@ -7,13 +7,13 @@ use super::{Slot, Supervisor};
 use crate::cluster::order::Change;
 
 impl Supervisor {
-    pub(super) fn change(&self, change: Change) -> Result<(), String> {
+    pub(super) async fn change(&self, change: Change) -> Result<(), String> {
         match change {
             Change::Add(node) => {
                 self.roster.add(&node);
                 let id = node.id;
                 self.table().entry(id).or_insert_with(|| Slot::new(&node));
-                self.start(id)
+                self.start(id).await
             }
             Change::Forget(id) => {
                 let mut table = self.table();

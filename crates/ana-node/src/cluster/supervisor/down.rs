@@ -32,7 +32,7 @@ impl Supervisor {
     }
 
     /// Starts the nodes whose leases are over.
-    pub(super) fn start_overdue(&self) {
+    pub(super) async fn start_overdue(&self) {
         let now = time::now();
         let overdue: BTreeSet<u64> = self
             .table()
@@ -42,7 +42,7 @@ impl Supervisor {
             .collect();
         for id in overdue {
             tracing::info!(node = id, "a node is started: its time down is over");
-            if let Err(error) = self.start(id) {
+            if let Err(error) = self.start(id).await {
                 tracing::warn!(node = id, error, "it cannot be started yet");
                 self.hold_down(&[id], Some(now + START_AGAIN_AFTER));
             }

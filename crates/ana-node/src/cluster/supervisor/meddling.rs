@@ -27,7 +27,7 @@ impl Supervisor {
             said,
             "the files of a node were changed on purpose"
         );
-        self.start(id).map(|()| said)
+        self.start(id).await.map(|()| said)
     }
 
     /// Whether the cluster is one that gets over this.

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::files::Files;
 use super::live::Live;
+use super::simulate::Simulate;
 use super::{cluster, exit_of, source, tell};
 use crate::client::endpoint::DEFAULT;
 use crate::commands::Context;
@@ -31,7 +32,11 @@ Examples:
   ana drill run zone-loss --watch-mine --stream orders
   ana drill run my-drill.toml -o json > report.json
   ana drill run my-drill.toml --quiet --html drill.html --junit drill.xml
-  ana drill run all-zones-power-cut --i-know")]
+  ana drill run all-zones-power-cut --i-know
+  ana drill run zone-loss --sim --seeds 100       in the seeded simulator, without a cluster
+
+With --sim each seed decides message delays, elections and what a crash leaves on a disk. At the first seed that
+breaks something, steps are left out for as long as it still breaks, and those that are needed are told.")]
 pub(in crate::commands) struct Run {
     /// A built-in drill, or a file: TOML, the same as JSON, or a template of AWS FIS.
     #[arg(value_name = "NAME|FILE")]
@@ -51,12 +56,20 @@ pub(in crate::commands) struct Run {
     /// Tell nothing while it runs.
     #[arg(long)]
     quiet: bool,
+    /// Carry faults out by the kernel's own means, on a cluster of `ana up --real`.
+    #[arg(long)]
+    real: bool,
+    #[command(flatten)]
+    simulate: Simulate,
     #[command(flatten)]
     files: Files,
 }
 
 impl Run {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        if self.simulate.is_meant() {
+            return self.simulate.run(context, &self.drill, self.quiet).await;
+        }
         // Before anything is broken: a run of minutes is not to end without its files.
         self.files.check(context).await?;
         let source = source::read(context, &self.drill).await?;
@@ -74,7 +87,7 @@ impl Run {
             stop,
         };
         let order = self.order(context, source);
-        let cluster = cluster(context);
+        let cluster = cluster(context).really(self.real);
         let quiet = self.quiet;
         let mut kept = None;
         let running = runner::run(&cluster, order, outlet, |run, seed| {
@@ -112,6 +125,9 @@ impl Run {
         if self.watch_mine {
             again.push_str(" --watch-mine");
             rename::to_own_traffic(&mut drill, self.stream.as_ref());
+        }
+        if self.real {
+            again.push_str(" --real");
         }
         if self.i_know {
             again.push_str(" --i-know");

@@ -10,7 +10,6 @@ use ana_drill::Pick;
 use ana_drill::quantity::Span;
 use ana_env::time;
 use futures::future::join_all;
-use http::Method;
 use serde_json::{Value, json};
 
 use super::Hand;
@@ -18,7 +17,6 @@ use crate::admin::document::NodeEntry;
 use crate::drill::cluster::Refused;
 use crate::drill::means::{Leased, Leases, Stage};
 use crate::drill::snapshot::Snapshot;
-use crate::faults::admin::{PATH, STOP_PATH};
 
 /// How long a node holds a fault that is not renewed.
 pub(super) const LEASE: Span = Span::from_secs(8);
@@ -35,6 +33,13 @@ struct Held {
     body: Value,
     /// When the lease ends that was last taken.
     until: Span,
+}
+
+impl Held {
+    fn kind(&self) -> &str {
+        let kind = self.body.get("kind").and_then(Value::as_str);
+        kind.unwrap_or_default()
+    }
 }
 
 /// Faults of stages that are on, by node and id.
@@ -146,7 +151,7 @@ impl Hand {
             let sent = self.shared.watch.now();
             let cluster = &self.shared.cluster;
             let answer = cluster
-                .ask_node(&fault.node, (Method::POST, PATH), &body)
+                .fault(&fault.node, fault.kind(), Some(&body), &fault.id)
                 .await;
             // The node counts from a moment between sending and answering.
             let counted = self.shared.watch.now().max(sent);
@@ -170,10 +175,9 @@ impl Hand {
     /// Takes faults away; returns when they are gone: the node says so, or the lease has run out.
     async fn take_away(&self, faults: Vec<Held>) {
         let gone = faults.into_iter().map(|fault| async move {
-            let body = json!({ "id": fault.id });
             for _ in 0..STOP_TRIES {
                 let cluster = &self.shared.cluster;
-                let asked = cluster.ask_node(&fault.node, (Method::POST, STOP_PATH), &body);
+                let asked = cluster.fault(&fault.node, fault.kind(), None, &fault.id);
                 if asked.await.is_ok() {
                     return;
                 }

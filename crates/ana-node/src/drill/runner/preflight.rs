@@ -47,7 +47,8 @@ pub(super) async fn preflight(cluster: &Cluster, order: Order) -> Result<Ready, 
         .map_err(|error| Refusal::new(error.to_string(), "try: ana up, or --endpoint URL"))?;
     fit(&seen)?;
     can_be_steady(&drill)?;
-    let needs = needs_of(&drill)?;
+    let needs = needs_of(&drill, cluster.is_real())?;
+    really(cluster, &needs, &mut notes).await?;
     let topology = seen.topology();
     let plan = Plan::of(&drill, Some(&topology), i_know).map_err(|error| too_wide(&error))?;
     offered(cluster, &seen, &needs).await?;
@@ -168,10 +169,13 @@ fn too_wide(error: &PlanError) -> Refusal {
 }
 
 /// What the steps need, all together.
-fn needs_of(drill: &Drill) -> Result<Needs, Refusal> {
+fn needs_of(drill: &Drill, really: bool) -> Result<Needs, Refusal> {
     let mut all = Needs::default();
     for (number, step) in (1..).zip(&drill.steps) {
-        let each = needs(&step.action, &step.on);
+        let mut each = needs(&step.action, &step.on);
+        if really {
+            each = each.and_then(|usual| means::real::needs(&step.action, usual));
+        }
         let each = each.map_err(|error| {
             Refusal::new(
                 format!("step {number}: {error}"),
@@ -192,6 +196,44 @@ pub fn unable(drill: &Drill) -> Vec<String> {
             Some(format!("step {number}: {error}"))
         })
         .collect()
+}
+
+/// Whether the kernel carries out what it is to carry out; notes what that is.
+async fn really(cluster: &Cluster, needs: &Needs, notes: &mut Vec<String>) -> Result<(), Refusal> {
+    if !cluster.is_real() {
+        return Ok(());
+    }
+    let supervised = cluster.supervised().await;
+    let offered = supervised.map_or(Vec::new(), |told| told.kernel_faults);
+    if offered.is_empty() {
+        return Err(Refusal::new(
+            "this cluster was not started with --real: its nodes have no networks and file systems of their own",
+            "try: ana up --real --data-dir DIR, as root on Linux; or leave --real out",
+        ));
+    }
+    let of_kernel = needs
+        .kinds
+        .iter()
+        .filter(|kind| means::real::is_of_kernel(kind));
+    let orders = ["pause", means::real::POWER_CUT];
+    let orders = orders.iter().filter(|verb| needs.verbs.contains(*verb));
+    let done: Vec<&str> = of_kernel.chain(orders).copied().collect();
+    if let Some(kind) = needs
+        .kinds
+        .iter()
+        .find(|kind| means::real::is_of_kernel(kind) && !offered.iter().any(|it| it == *kind))
+    {
+        return Err(Refusal::new(
+            format!("this cluster's kernel does no faults of the kind {kind}"),
+            "is it of an older version? start it again with this `ana`",
+        ));
+    }
+    notes.push(if done.is_empty() {
+        "--real: none of its faults is one that the kernel carries out differently".to_owned()
+    } else {
+        format!("by the kernel itself: {}", done.join(", "))
+    });
+    Ok(())
 }
 
 /// Whether the nodes know the faults that are needed, hold none already, and the supervisor knows the orders.
@@ -216,7 +258,7 @@ async fn offered(cluster: &Cluster, seen: &Snapshot, needs: &Needs) -> Result<()
     for verb in &needs.verbs {
         // Orders are told apart before nodes are: one for nobody tells whether it is known.
         let body = match *verb {
-            "down" | "pause" => json!({ "lease_ms": 1 }),
+            "down" | "pause" | means::real::POWER_CUT => json!({ "lease_ms": 1 }),
             means::FLIP_BIT => json!({ "file": "log", "seed": 0 }),
             means::TEAR_TAIL => json!({ "bytes": 1, "seed": 0 }),
             _ => json!({}),
