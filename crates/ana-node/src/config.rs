@@ -29,6 +29,9 @@
 //! zone = "a"
 //! api = "10.0.1.10:4567"          # where clients reach it
 //! peer = "10.0.1.10:4667"         # where other nodes reach it
+//!
+//! [[seeds]]                       # more nodes of the cluster, as above: a founding node that has lost its disk asks
+//!                                 # them whether it may come back when all other founding nodes are gone
 //! ```
 
 mod access;
@@ -123,6 +126,9 @@ pub struct NodeConfig {
     pub join: bool,
     /// The founding nodes, the same list on every node. With `join`, this node and some of the cluster.
     pub members: Vec<MemberConfig>,
+    /// More nodes to ask while this one knows nothing of the cluster; none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seeds: Vec<MemberConfig>,
 }
 
 #[expect(
@@ -302,6 +308,7 @@ impl NodeConfig {
             on_demand: OnDemandSettings::default(),
             join: false,
             members,
+            seeds: Vec::new(),
         }
     }
 
@@ -420,6 +427,9 @@ impl NodeConfig {
                     return Err(invalid(key, format!("{address} is there twice")));
                 }
             }
+        }
+        for seed in &self.seeds {
+            seed.check()?;
         }
         match self.members.iter().find(|member| member.id == self.node_id) {
             Some(this) if this.zone != self.zone => {

@@ -104,7 +104,7 @@ impl Node {
         let peer = listen(&env, &config.peer).await?;
 
         let peers = Peers::new(env.clone(), NodeId(config.node_id));
-        for member in &config.members {
+        for member in config.members.iter().chain(&config.seeds) {
             peers.set(member.node_id(), member.peer.clone());
         }
         let raft = raft_config(&config)?;

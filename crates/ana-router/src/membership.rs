@@ -124,7 +124,8 @@ async fn look_for_confirmation(context: &Context, meta: &Group) -> Option<MetaRe
         member: meta_member(&context.config.this),
         incarnation: incarnation(context),
     };
-    let seeds = context.config.members.iter().map(|it| it.id);
+    // Of the settings: the metadata are not here yet.
+    let seeds = context.peers.addresses().into_iter().map(|(node, _)| node);
     for seed in seeds.filter(|it| *it != this) {
         // Each of them tells whoever leads the metadata.
         let asked = ask(context, seed, &report, &mut None, context.config.deadline).await;

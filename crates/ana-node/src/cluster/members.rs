@@ -47,7 +47,17 @@ pub fn config(layout: &Layout, node: &MemberConfig) -> NodeConfig {
     };
     let mut config = NodeConfig::new(node, layout.node_dir(node.id), members.to_vec());
     config.join = !founds;
+    config.seeds = seeds(layout, node.id);
     config
+}
+
+/// Whom a founding node asks besides the others: those that were added. One that joins has all of them as members.
+fn seeds(layout: &Layout, node: u64) -> Vec<MemberConfig> {
+    if !layout.is_founder(node) {
+        return Vec::new();
+    }
+    let added = layout.nodes().iter().filter(|it| !layout.is_founder(it.id));
+    added.cloned().collect()
 }
 
 impl Members {
@@ -135,7 +145,27 @@ impl Members {
         let text = config.to_toml().into();
         layout::save(disk, &dir, &Layout::config_name(node.id), text)
             .await
-            .map_err(failed)
+            .map_err(failed)?;
+        self.tell_founders(layout).await
+    }
+
+    /// Writes the nodes that there are into the settings of the founding ones, for their next start.
+    async fn tell_founders(&self, layout: &Layout) -> Result<(), String> {
+        let disk = self.env.disk.as_ref();
+        let dir = layout.config_dir();
+        let here = layout.nodes().iter().map(|node| node.id);
+        for id in here.filter(|id| layout.is_founder(*id)) {
+            let name = Layout::config_name(id);
+            let path = dir.join(&name);
+            let failed = |why: String| format!("settings {}: {why}", path.display());
+            let config = NodeConfig::read(disk, &path, |_| {}).await;
+            let mut config = config.map_err(|error| failed(error.to_string()))?;
+            config.seeds = seeds(layout, id);
+            layout::save(disk, &dir, &name, config.to_toml().into())
+                .await
+                .map_err(|error| failed(error.to_string()))?;
+        }
+        Ok(())
     }
 
     /// Ends the process of a node that is no member any more, and takes it out of the plan. Its directory stays.
@@ -149,6 +179,7 @@ impl Members {
             self.supervisor.order(Verb::Stop, vec![id]).await?;
             let forgotten = layout.forget(self.env.disk.as_ref(), id).await;
             forgotten.map_err(|error| format!("the plan cannot be written: {error}"))?;
+            self.tell_founders(&layout).await?;
             self.supervisor.change(Change::Forget(id)).await
         };
         match done.await {

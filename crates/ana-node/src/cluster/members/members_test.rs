@@ -30,12 +30,14 @@ async fn cluster(dir: &TempDir, env: &Env) -> (Members, Handle, Supervisor) {
     for made in [layout.log_dir(), layout.config_dir()] {
         layout::make_dir(disk, &made).await.expect("room");
     }
-    let mut first = config(&layout, &nodes[0]);
-    first.transition_ms = 77;
-    let name = Layout::config_name(1);
-    layout::save(disk, &layout.config_dir(), &name, first.to_toml().into())
-        .await
-        .expect("room");
+    for node in &nodes {
+        let mut settings = config(&layout, node);
+        settings.transition_ms = 77;
+        let name = Layout::config_name(node.id);
+        layout::save(disk, &layout.config_dir(), &name, settings.to_toml().into())
+            .await
+            .expect("room");
+    }
     let roster = Arc::new(Roster::new(&nodes));
     let (supervisor, handle) =
         Supervisor::new(script, Arc::clone(&env.disk), layout.clone(), roster);
@@ -82,6 +84,9 @@ fn a_node_is_added_started_and_forgotten() {
         assert_eq!(settings.transition_ms, 77, "as its neighbours have it");
         assert_eq!(settings.members.len(), 4);
         assert_eq!(settings.this_member().api, text(&answer, "api"));
+        let first = read(&env, &config_dir.join("node-1.toml")).await;
+        let asked: Vec<u64> = first.seeds.iter().map(|it| it.id).collect();
+        assert_eq!((first.members.len(), asked), (3, vec![4]));
         let plan = std::fs::read_to_string(dir.path().join("cluster.toml")).expect("written");
         assert!(plan.contains("next_id = 5"), "{plan}");
 
