@@ -143,11 +143,14 @@ pub(crate) async fn at_leader<W: Work>(
             Repeat::Safe => deadline.remaining().min(ATTEMPT_MAX),
             Repeat::Never => deadline.remaining(),
         };
+        // Where another is known to lead already, the node is asked in spite of it, and may not even be there.
+        let may_be_overtaken =
+            repeat == Repeat::Never && led_by(context, group).is_none_or(|leader| leader == node);
         let asked = forward::ask(context, node, work, &mut body, within);
         let attempt = tokio::select! {
             biased;
             attempt = asked => attempt,
-            () = overtaken(context, group, node), if repeat == Repeat::Never => Attempt::Lost,
+            () = overtaken(context, group, node), if may_be_overtaken => Attempt::Lost,
         };
         match attempt {
             Attempt::Done(answer) => {
@@ -172,12 +175,16 @@ pub(crate) async fn at_leader<W: Work>(
     Err(LeaderError::NoLeader { group, last })
 }
 
-/// Ends when the replica here has known for a while that another node than `asked` leads the group.
+/// Who leads the group, as the replica here knows.
+fn led_by(context: &Context, group: GroupId) -> Option<NodeId> {
+    context.groups.get(group)?.leader()
+}
+
+/// Ends when `asked` has had the work for a while and the replica here knows that another node leads the group.
 async fn overtaken(context: &Context, group: GroupId, asked: NodeId) {
     sleep(OVERTAKEN_AFTER).await;
     loop {
-        let leads = context.groups.get(group).and_then(|it| it.leader());
-        if leads.is_some_and(|leader| leader != asked) {
+        if led_by(context, group).is_some_and(|leader| leader != asked) {
             return;
         }
         sleep(OVERTAKEN_LOOK).await;
@@ -186,11 +193,7 @@ async fn overtaken(context: &Context, group: GroupId, asked: NodeId) {
 
 /// Leaders we have reason to believe in, best first.
 pub(crate) fn known(context: &Context, group: GroupId) -> [Option<NodeId>; 2] {
-    let local = context
-        .groups
-        .get(group)
-        .and_then(|replica| replica.leader());
-    [local, context.leaders.get(group)]
+    [led_by(context, group), context.leaders.get(group)]
 }
 
 /// Nodes with a vote in the group, the preferred leader first; none when the metadata here does not have the group.
