@@ -22,12 +22,6 @@ const PAUSE_FIRST: Duration = Duration::from_millis(5);
 const PAUSE_MAX: Duration = Duration::from_millis(80);
 /// Work that may be repeated is tried elsewhere when a node has not answered for this long.
 const ATTEMPT_MAX: Duration = Duration::from_millis(1200);
-/// Work that must not be repeated is given up, its fate unknown, when the node that has it has not answered for this long
-/// and somebody else leads: an old leader that is cut off or stands still may never answer, and who waits for it would
-/// wait for the whole deadline. One that hands over answers at once what it has.
-const OVERTAKEN_AFTER: Duration = Duration::from_millis(400);
-/// And this often from then on it is asked whether somebody else leads.
-const OVERTAKEN_LOOK: Duration = Duration::from_millis(100);
 /// How many times in one round a node's word about the leader is followed.
 const FOLLOWED_MAX: u32 = 4;
 
@@ -143,13 +137,7 @@ pub(crate) async fn at_leader<W: Work>(
             Repeat::Safe => deadline.remaining().min(ATTEMPT_MAX),
             Repeat::Never => deadline.remaining(),
         };
-        let asked = forward::ask(context, node, work, &mut body, within);
-        let attempt = tokio::select! {
-            biased;
-            attempt = asked => attempt,
-            () = overtaken(context, group, node), if repeat == Repeat::Never => Attempt::Lost,
-        };
-        match attempt {
+        match forward::ask(context, node, work, &mut body, within).await {
             Attempt::Done(answer) => {
                 context.leaders.saw(group, node);
                 return Ok(answer);
@@ -170,18 +158,6 @@ pub(crate) async fn at_leader<W: Work>(
         }
     }
     Err(LeaderError::NoLeader { group, last })
-}
-
-/// Ends when the replica here has known for a while that another node than `asked` leads the group.
-async fn overtaken(context: &Context, group: GroupId, asked: NodeId) {
-    sleep(OVERTAKEN_AFTER).await;
-    loop {
-        let leads = context.groups.get(group).and_then(|it| it.leader());
-        if leads.is_some_and(|leader| leader != asked) {
-            return;
-        }
-        sleep(OVERTAKEN_LOOK).await;
-    }
 }
 
 /// Leaders we have reason to believe in, best first.

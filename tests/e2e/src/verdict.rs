@@ -257,6 +257,23 @@ pub fn told(verdict: &Verdict) -> String {
     )
 }
 
+/// Records below which a clean verdict means nothing.
+const ACKNOWLEDGED_MIN: u64 = 1000;
+
+/// Whether a load has come to enough for a verdict to mean something, and that it is clean.
+///
+/// # Errors
+/// When it is not, with what was found.
+pub fn ensure_clean(verdict: &Verdict) -> Result<()> {
+    let acknowledged = verdict.figures.acknowledged;
+    ensure!(
+        acknowledged > ACKNOWLEDGED_MIN,
+        "too little was acknowledged to mean anything: {acknowledged}"
+    );
+    ensure!(verdict.is_clean(), "{verdict}");
+    Ok(())
+}
+
 /// p50, p99 and the largest of some durations, in milliseconds.
 #[must_use]
 pub fn percentiles_ms(gaps: &[Duration]) -> (u128, u128, u128) {

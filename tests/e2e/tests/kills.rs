@@ -9,7 +9,7 @@ use ana_e2e::cluster::{Cluster, create_stream, now, pause, rounds};
 use ana_e2e::ledger::Ledger;
 use ana_e2e::producers::{Load, Producers};
 use ana_e2e::replicas::{Prefixes, assert_identical};
-use ana_e2e::verdict::{judge, percentiles_ms, read_all, told};
+use ana_e2e::verdict::{ensure_clean, judge, percentiles_ms, read_all, told};
 use anyhow::{Context, Result, ensure};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -115,12 +115,7 @@ async fn nothing_acknowledged_is_lost_when_nodes_are_killed() -> Result<()> {
         gaps.len(),
         prefixes.judge()?,
     );
-    ensure!(
-        verdict.figures.acknowledged > 1000,
-        "too little was acknowledged to mean anything: {}",
-        verdict.figures.acknowledged
-    );
-    ensure!(verdict.is_clean(), "{verdict}");
+    ensure_clean(&verdict)?;
     ensure!(
         gaps.iter().all(|gap| *gap < RESUME_MAX),
         "a write gap was longer than {RESUME_MAX:?}: {gaps:?}"

@@ -70,6 +70,19 @@ impl World {
         Self::of(vec![member(1, "a"), member(2, "b"), member(3, "c")])
     }
 
+    /// Deletes a stream that has no consumers, to the end.
+    pub(super) fn delete(&mut self, text: &str) {
+        let key = self.key(text);
+        self.apply(MetaCommand::DeleteStream {
+            name: name(text),
+            enforce_consumer_deletion: false,
+            now_ms: 0,
+        })
+        .expect("deleting");
+        self.apply(MetaCommand::FinishDelete { key })
+            .expect("deleted");
+    }
+
     pub(super) fn of(members: Vec<Member>) -> Self {
         let mut world = Self {
             machine: Metadata::new(),

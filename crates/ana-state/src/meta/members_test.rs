@@ -1,6 +1,6 @@
 //! Tables of nodes that come, go and are replaced, and of the moves that follow.
 
-use super::fixture::{World, create, member, name};
+use super::fixture::{World, create, member};
 use super::{
     MOVES_AT_ONCE_MAX, Member, MetaCommand, MetaOutcome, MetaRefusal, MetaReply, Metadata, Move,
     MoveStep, NodeCommand, NodePhase,
@@ -184,17 +184,7 @@ fn an_added_node_gets_its_share_and_then_no_more() {
     }
     assert!(!world.machine.wants_moves(&BTreeSet::new()));
     // What becomes uneven later is not evened out of its own accord.
-    let key = world.key("s0");
-    world
-        .apply(MetaCommand::DeleteStream {
-            name: name("s0"),
-            enforce_consumer_deletion: true,
-            now_ms: 0,
-        })
-        .expect("deleting");
-    world
-        .apply(MetaCommand::FinishDelete { key })
-        .expect("deleted");
+    world.delete("s0");
     assert!(!world.machine.wants_moves(&BTreeSet::new()));
 }
 
@@ -420,21 +410,12 @@ fn no_replica_moves_to_where_an_old_one_lies_or_nobody_answers() {
 #[test]
 fn a_deleted_group_moves_no_more() {
     let mut world = World::new();
-    let key = world.active("s", 1);
+    world.active("s", 1);
     join(&mut world, member(4, "b"));
     done(&mut world, remove(2, false));
     begin(&mut world);
     let id = world.machine.moves().get(&GroupId(1)).expect("moves").id;
-    world
-        .apply(MetaCommand::DeleteStream {
-            name: name("s"),
-            enforce_consumer_deletion: true,
-            now_ms: 0,
-        })
-        .expect("deleting");
-    world
-        .apply(MetaCommand::FinishDelete { key })
-        .expect("deleted");
+    world.delete("s");
     let version = world.machine.version();
     done(
         &mut world,

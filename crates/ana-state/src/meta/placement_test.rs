@@ -1,6 +1,6 @@
 //! Tables of nodes and of where groups and shards are placed.
 
-use super::fixture::{World, create, init, member, name};
+use super::fixture::{World, create, init, member};
 use super::{MetaCommand, MetaRefusal, MetaReply, Metadata};
 use ana_types::{KinesisError, NodeId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -179,17 +179,7 @@ fn leaders_of_one_stream_are_spread_even_where_one_zone_leads_less() {
     }
     // Zone a loses all it leads.
     for number in [0, 3, 6] {
-        let text = format!("s{number}");
-        let key = world.key(&text);
-        let delete = MetaCommand::DeleteStream {
-            name: name(&text),
-            enforce_consumer_deletion: false,
-            now_ms: 0,
-        };
-        world.apply(delete).expect("deleting");
-        world
-            .apply(MetaCommand::FinishDelete { key })
-            .expect("deleted");
+        world.delete(&format!("s{number}"));
     }
     let before = BTreeMap::from(["b", "c"].map(|zone| (zone.to_owned(), 3)));
     assert_eq!(leaders_by_zone(&world), before);

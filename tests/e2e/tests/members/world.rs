@@ -14,7 +14,7 @@ use ana_e2e::cluster::{Cluster, NodeStatus, ana_program, create_stream, now, pau
 use ana_e2e::ledger::Ledger;
 use ana_e2e::producers::{Load, Producers};
 use ana_e2e::replicas::{Prefixes, assert_identical, get};
-use ana_e2e::verdict::{judge, read_all, told};
+use ana_e2e::verdict::{ensure_clean, judge, read_all, told};
 use anyhow::{Context, Result, bail, ensure};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -172,12 +172,7 @@ impl World {
             told(&verdict),
             prefixes.judge()?,
         );
-        ensure!(
-            verdict.figures.acknowledged > 1000,
-            "too little was acknowledged to mean anything: {}",
-            verdict.figures.acknowledged
-        );
-        ensure!(verdict.is_clean(), "{verdict}");
+        ensure_clean(&verdict)?;
         // The next start knows who came and who went.
         cluster.restart().await?;
         let after = read_all(&cluster.client(5), stream).await?;

@@ -71,10 +71,10 @@ pub(super) fn flip(disk: &MemoryDisk, kind: FileKind, chance: u64) -> Option<Bit
     let offset = place.at + (chance >> 16) % place.len.max(1);
     crate::trace::note(&format!("bit flip in {} at {offset}", place.path.display()));
     disk.flip_bit(&place.path, offset).ok()?;
-    let from = offset.saturating_sub(AROUND_BYTES);
-    let len = usize::try_from(offset + AROUND_BYTES - from).ok()?;
     let image = disk.snapshot();
     let (path, file) = image.iter().find(|(path, _)| **path == place.path)?;
+    let from = offset.saturating_sub(AROUND_BYTES);
+    let len = usize::try_from((offset + AROUND_BYTES).min(file.len()) - from).ok()?;
     Some(Bit {
         path: path.clone(),
         from,
