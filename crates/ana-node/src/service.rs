@@ -84,9 +84,7 @@ impl NodeService {
             R::PutRecord(input) => data::put_record(router, metrics, input).await,
             R::PutRecords(input) => self.put_records(input).await,
             R::GetShardIterator(input) => data::iterator(router, tokens, input).await,
-            R::GetRecords(input) => {
-                data::get_records(router, tokens, metrics, (context, input)).await
-            }
+            R::GetRecords(input) => self.get_records(context, input).await,
             R::SubscribeToShard(_) => Err(KinesisError::Internal {
                 why: "a subscription has events for an answer: it goes through `subscribe`"
                     .to_owned(),
@@ -136,6 +134,15 @@ impl NodeService {
     ) -> Result<Response, KinesisError> {
         let fault = |error: &KinesisError| self.fault(error);
         data::put_records(&self.router, &self.metrics, input, fault).await
+    }
+
+    async fn get_records(
+        &self,
+        context: &RequestContext,
+        input: ana_wire::GetRecordsInput,
+    ) -> Result<Response, KinesisError> {
+        let (router, tokens) = (&self.router, &self.tokens);
+        data::get_records(router, tokens, &self.metrics, (context, input)).await
     }
 
     async fn begin_subscription(&self, input: SubscribeToShardInput) -> Result<Events, Fault> {

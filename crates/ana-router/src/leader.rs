@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ana_env::time::sleep;
+use ana_env::time::{now, sleep};
 use ana_types::{GroupId, NodeId};
 
 use crate::context::{Context, Deadline};
@@ -22,6 +22,12 @@ const PAUSE_FIRST: Duration = Duration::from_millis(5);
 const PAUSE_MAX: Duration = Duration::from_millis(80);
 /// Work that may be repeated is tried elsewhere when a node has not answered for this long.
 const ATTEMPT_MAX: Duration = Duration::from_millis(1200);
+/// Work that must not be repeated is given up, its fate unknown, when somebody else has led for this long and the node that
+/// has the work still has not answered: an old leader that is cut off or stands still may never answer, and who waits for it
+/// would wait for the whole deadline. One that hands over answers at once what it has.
+const OVERTAKEN_AFTER: Duration = Duration::from_millis(400);
+/// How often it is looked whether somebody else leads.
+const OVERTAKEN_LOOK: Duration = Duration::from_millis(100);
 /// How many times in one round a node's word about the leader is followed.
 const FOLLOWED_MAX: u32 = 4;
 
@@ -137,7 +143,16 @@ pub(crate) async fn at_leader<W: Work>(
             Repeat::Safe => deadline.remaining().min(ATTEMPT_MAX),
             Repeat::Never => deadline.remaining(),
         };
-        match forward::ask(context, node, work, &mut body, within).await {
+        // Where another is known to lead already, the node is asked in spite of it, and may not even be there.
+        let may_be_overtaken =
+            repeat == Repeat::Never && led_by(context, group).is_none_or(|leader| leader == node);
+        let asked = forward::ask(context, node, work, &mut body, within);
+        let attempt = tokio::select! {
+            biased;
+            attempt = asked => attempt,
+            () = overtaken(context, group, node), if may_be_overtaken => Attempt::Lost,
+        };
+        match attempt {
             Attempt::Done(answer) => {
                 context.leaders.saw(group, node);
                 return Ok(answer);
@@ -160,13 +175,30 @@ pub(crate) async fn at_leader<W: Work>(
     Err(LeaderError::NoLeader { group, last })
 }
 
+/// Who leads the group, as the replica here knows.
+fn led_by(context: &Context, group: GroupId) -> Option<NodeId> {
+    context.groups.get(group)?.leader()
+}
+
+/// Ends when the replica here has known for a while that another node than `asked` leads the group.
+async fn overtaken(context: &Context, group: GroupId, asked: NodeId) {
+    let mut since = None;
+    loop {
+        sleep(OVERTAKEN_LOOK).await;
+        if led_by(context, group).is_none_or(|leader| leader == asked) {
+            since = None;
+            continue;
+        }
+        let since = *since.get_or_insert_with(now);
+        if now().saturating_duration_since(since) >= OVERTAKEN_AFTER {
+            return;
+        }
+    }
+}
+
 /// Leaders we have reason to believe in, best first.
 pub(crate) fn known(context: &Context, group: GroupId) -> [Option<NodeId>; 2] {
-    let local = context
-        .groups
-        .get(group)
-        .and_then(|replica| replica.leader());
-    [local, context.leaders.get(group)]
+    [led_by(context, group), context.leaders.get(group)]
 }
 
 /// Nodes with a vote in the group, the preferred leader first; none when the metadata here does not have the group.

@@ -35,7 +35,7 @@ fn nobody_who_was_not_seen_is_told_of() {
 #[test]
 fn readers_that_go_on_are_blameless() {
     let start = (Some(10), 20);
-    let cases: [(&str, Vec<(Option<u64>, u64)>); 4] = [
+    let cases = [
         (
             "one iterator after another",
             vec![start, (None, 30), (None, 30)],

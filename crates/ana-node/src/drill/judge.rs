@@ -11,7 +11,7 @@ use ana_drill::observations::{Audit, Flag};
 use super::audit::Comparison;
 use super::record::{AnomalyRow, BrokenRecord, LoadAudit};
 
-/// The anomalies that break a flag.
+/// The anomalies that break a flag; the other flags are about consumers of the user's own.
 const OF_FLAGS: [(Flag, &[Anomaly]); 4] = [
     (
         Flag::NoAckedRecordLost,
@@ -139,6 +139,13 @@ pub fn in_words(judgement: &Judgement) -> String {
     format!("{} found: {first}", judgement.found)
 }
 
+/// The anomalies that break a flag; none for flags about consumers of the user's own.
+pub fn anomalies_of(flag: Flag) -> &'static [Anomaly] {
+    let mut flags = OF_FLAGS.iter();
+    let found = flags.find(|(each, _)| *each == flag);
+    found.map_or(&[], |(_, anomalies)| *anomalies)
+}
+
 /// The flag that an anomaly breaks.
 pub fn flag_of(anomaly: Anomaly) -> Option<Flag> {
     let mut flags = OF_FLAGS.iter();
@@ -157,9 +164,8 @@ pub struct Told {
 
 /// The records of the findings behind a flag.
 pub fn records_of(verdict: &Verdict, flag: Flag) -> Vec<Told> {
-    let of_flag = OF_FLAGS.iter().filter(|(each, _)| *each == flag);
-    let anomalies = of_flag.flat_map(|(_, anomalies)| anomalies.iter());
-    anomalies
+    anomalies_of(flag)
+        .iter()
         .flat_map(|anomaly| records(verdict.of(*anomaly)))
         .collect()
 }

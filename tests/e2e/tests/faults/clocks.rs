@@ -16,11 +16,7 @@ use ana_e2e::replicas::assert_identical;
 use ana_e2e::verdict::{judge, read_all, told};
 use anyhow::{Context, Result, ensure};
 
-use super::{LARGE_RECORDS, OTHER, SHARDS, STREAM, add, cut, fill, leader};
-
-async fn large_records(cluster: &Cluster) -> Result<usize> {
-    Ok(read_all(&cluster.client(5), OTHER).await?.len())
-}
+use super::{OTHER, SHARDS, STREAM, add, all_there, cut, fill, leader};
 
 /// Puts are acknowledged after `since` by every shard.
 async fn everybody_writes(ledger: &Ledger, within: Duration) -> Result<()> {
@@ -103,8 +99,8 @@ async fn clocks_jump_and_drift_and_arrival_times_never_go_back() -> Result<()> {
 
 /// Records are kept for a day. One clock that is past it drops nothing; when all are, the same records go.
 async fn nothing_is_dropped_early(cluster: &Cluster) -> Result<()> {
-    fill(cluster).await?;
-    ensure!(large_records(cluster).await? == LARGE_RECORDS, "filled");
+    let large = fill(cluster).await?;
+    all_there(cluster, &large).await.context("filled")?;
     let status = cluster.status()?;
     let group = status
         .groups
@@ -123,10 +119,7 @@ async fn nothing_is_dropped_early(cluster: &Cluster) -> Result<()> {
         pause(500).await;
     }
     cluster.ana_ok(&["fault", "stop", "--all"])?;
-    ensure!(
-        large_records(cluster).await? == LARGE_RECORDS,
-        "dropped early"
-    );
+    all_there(cluster, &large).await.context("dropped early")?;
     for node in ["1", "2", "3"] {
         add(cluster, &[&ahead[..], &["--node", node]].concat())?;
     }

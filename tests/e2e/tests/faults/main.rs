@@ -10,13 +10,15 @@ mod machines;
 mod processes;
 mod refused;
 
+use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ana_e2e::cluster::{Cluster, now, pause};
+use ana_e2e::cluster::{Cluster, GroupStatus, now, pause};
 use ana_e2e::ledger::{Acknowledged, Ledger, Value};
+use ana_e2e::verdict::read_all;
 use anyhow::{Context, Result, ensure};
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::error::ProvideErrorMetadata as _;
@@ -137,12 +139,19 @@ pub(crate) fn post(address: &str, path: &str, body: &str) -> Result<(u16, String
 
 /// Records of a size that fills a log.
 const LARGE: usize = 900 * 1024;
-pub(crate) const LARGE_RECORDS: usize = 44;
+/// Each of four such records, and one entry in the log.
+const LARGE_PUTS: u64 = 11;
+/// The SDK repeats a put whose fate it does not know, so that the stream may hold more than what it says was acknowledged:
+/// these records are told from others by their sequence numbers.
+pub(crate) type Large = BTreeSet<String>;
 
-/// More than 32 MiB in one shard: after so much a leader marks a place to cut its log at, without waiting a minute.
-pub(crate) async fn fill(cluster: &Cluster) -> Result<()> {
-    let client = cluster.client(5);
-    for _ in 0..LARGE_RECORDS / 4 {
+/// More than 32 MiB in one shard: after so much a leader marks a place to cut its log at, without waiting a minute. The
+/// mark is an entry with the time of then; it is there when this ends, so that what is done to clocks afterwards is not in
+/// it. The records that were acknowledged.
+pub(crate) async fn fill(cluster: &Cluster) -> Result<Large> {
+    let (client, before) = (cluster.client(5), large_group(cluster)?.last_index);
+    let mut large = Large::new();
+    for _ in 0..LARGE_PUTS {
         let entry = PutRecordsRequestEntry::builder()
             .partition_key("large")
             .data(Blob::new(vec![7; LARGE]));
@@ -150,16 +159,33 @@ pub(crate) async fn fill(cluster: &Cluster) -> Result<()> {
         let put = client.put_records().stream_name(OTHER);
         let put = put.set_records(Some(vec![entry; 4])).send().await?;
         ensure!(put.failed_record_count == Some(0), "{put:?}");
+        large.extend(put.records.into_iter().filter_map(|it| it.sequence_number));
     }
+    ensure!(large.len() as u64 == 4 * LARGE_PUTS, "{large:?}");
+    let since = now();
+    while large_group(cluster)?.last_index <= before + LARGE_PUTS {
+        ensure!(since.elapsed() < Duration::from_secs(10), "no mark");
+        pause(50).await;
+    }
+    Ok(large)
+}
+
+/// Every large record is still read.
+pub(crate) async fn all_there(cluster: &Cluster, large: &Large) -> Result<()> {
+    let reads = read_all(&cluster.client(5), OTHER).await?;
+    let read: Large = reads.into_iter().map(|it| it.sequence).collect();
+    let missing: Vec<_> = large.difference(&read).collect();
+    ensure!(missing.is_empty(), "not read: {missing:?}");
     Ok(())
+}
+
+fn large_group(cluster: &Cluster) -> Result<GroupStatus> {
+    let groups = cluster.status()?.groups.into_iter();
+    let mut large = groups.filter(|group| group.stream.as_deref() == Some(OTHER));
+    large.next().context("a group")
 }
 
 /// Entries that were cut off the log of the stream with the large records.
 pub(crate) fn cut(cluster: &Cluster) -> Result<u64> {
-    let status = cluster.status()?;
-    let group = status
-        .groups
-        .iter()
-        .find(|group| group.stream.as_deref() == Some(OTHER));
-    Ok(group.context("a group")?.purged_index())
+    Ok(large_group(cluster)?.purged_index())
 }

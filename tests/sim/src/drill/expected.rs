@@ -6,21 +6,14 @@ use ana_check::{Anomaly, Judgement, Verdict};
 use ana_drill::Drill;
 use ana_drill::check::{Check, Comparison, Subject, Window};
 use ana_drill::observations::{Flag, Metric};
+use ana_node::drill::judge::anomalies_of;
 use ana_node::drill::simulated::{BrokenCheck, SeedExpectation, SeedRun};
 
 use crate::run::Report;
 
-/// The anomalies that break a flag, as on a real cluster.
-fn of_flag(flag: Flag) -> &'static [Anomaly] {
-    match flag {
-        Flag::NoAckedRecordLost => &[Anomaly::LostWrite, Anomaly::DirtyRead],
-        Flag::NoDuplicateSequence => &[Anomaly::SequenceReuse],
-        Flag::OrderPerKeyKept => &[Anomaly::SendOrder],
-        Flag::ReplicasIdentical => &[Anomaly::ReplicaDivergence, Anomaly::CommittedTruncation],
-    }
-}
-
 const NO_MACHINE: &str = "times and rates are those of a machine; run it on a cluster";
+const NO_OWN_READERS: &str =
+    "it is about consumers of your own; run it on a cluster with --watch-mine";
 
 /// What a run says of each expectation of the drill.
 #[must_use]
@@ -105,7 +98,11 @@ fn one(check: &Check, report: &Report) -> SeedExpectation {
 }
 
 fn flagged(verdict: &Verdict, flag: Flag, seen: &mut SeedExpectation) {
-    for anomaly in of_flag(flag) {
+    let anomalies = anomalies_of(flag);
+    if anomalies.is_empty() {
+        seen.not_judged = Some(NO_OWN_READERS.to_owned());
+    }
+    for anomaly in anomalies {
         let judgement = verdict.of(*anomaly);
         seen.looked_at = seen.looked_at.saturating_add(judgement.looked_at);
         if judgement.found > 0 && seen.broken.is_none() {
@@ -195,6 +192,7 @@ mod tests {
             ("write_gap <= 5s", "not judged"),
             ("all_shards_writable within 30s of heal", "not judged"),
             ("no_acked_record_lost", "nothing to look at"),
+            ("no_record_skipped", "not judged"),
             ("acked_lost == 0", "nothing to look at"),
         ] {
             assert_eq!(verdict(check, &seen), expected, "{check}");

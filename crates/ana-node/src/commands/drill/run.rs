@@ -47,12 +47,8 @@ pub(in crate::commands) struct Run {
     /// Allow it to hurt more zones at once than two.
     #[arg(long)]
     i_know: bool,
-    /// Work on this stream instead of the one the drill names.
-    #[arg(long, value_name = "NAME")]
-    stream: Option<StreamName>,
-    /// Put no load on: look at what your own application does, on the stream of --stream or on all.
-    #[arg(long)]
-    watch_mine: bool,
+    #[command(flatten)]
+    traffic: Traffic,
     /// Tell nothing while it runs.
     #[arg(long)]
     quiet: bool,
@@ -63,6 +59,17 @@ pub(in crate::commands) struct Run {
     simulate: Simulate,
     #[command(flatten)]
     files: Files,
+}
+
+/// What it is done to.
+#[derive(Debug, clap::Args)]
+struct Traffic {
+    /// Work on this stream instead of the one the drill names.
+    #[arg(long, value_name = "NAME")]
+    stream: Option<StreamName>,
+    /// Put no load on: look at what your own application does, on the stream of --stream or on all.
+    #[arg(long)]
+    watch_mine: bool,
 }
 
 impl Run {
@@ -118,13 +125,13 @@ impl Run {
     fn order(&self, context: &Context, source: source::Source) -> Order {
         let not_carried = source.import.not_carried.into_iter();
         let mut again = format!("ana drill run {}", source.word);
-        if let Some(stream) = &self.stream {
+        if let Some(stream) = &self.traffic.stream {
             again.push_str(&format!(" --stream {stream}"));
         }
         let mut drill = source.import.drill;
-        if self.watch_mine {
+        if self.traffic.watch_mine {
             again.push_str(" --watch-mine");
-            rename::to_own_traffic(&mut drill, self.stream.as_ref());
+            rename::to_own_traffic(&mut drill, self.traffic.stream.as_ref());
         }
         if self.real {
             again.push_str(" --real");
@@ -143,7 +150,7 @@ impl Run {
                 .collect(),
             seed: self.seed,
             i_know: self.i_know,
-            stream: self.stream.clone(),
+            stream: self.traffic.stream.clone(),
             again,
             data_dir: context.environment.data_dir(),
         }

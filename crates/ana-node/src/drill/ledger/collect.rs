@@ -145,6 +145,7 @@ impl Shared {
 }
 
 impl Asking {
+    #[expect(clippy::infinite_loop, reason = "it ends with the run's tasks")]
     async fn again_and_again(mut self, shared: Arc<Shared>) {
         loop {
             if let Err(error) = self.ask(&shared).await {

@@ -17,7 +17,28 @@ pub(super) fn full() -> Record {
     let mut run = record();
     run.outcome = Outcome::Broken;
     run.why = Some("no_acked_record_lost: 1 found: gone".to_owned());
-    run.expectations = vec![
+    run.expectations = expectations();
+    run.events = events();
+    run.first_broken = Some(broken(&run.events));
+    run.series = all_series();
+    run.anomalies = anomalies();
+    run.cluster = Some(cluster());
+    run.application = Some(application());
+    run.notes = vec!["created the stream drill".to_owned()];
+    for fault in &mut run.faults {
+        fault.name = Some("the first".to_owned());
+    }
+    let mut silent = run.faults[0].clone();
+    silent.number = 2;
+    silent.pick = None;
+    (silent.fired_at_ms, silent.reverted_at_ms) = (None, None);
+    silent.note = Some("did not fire: no such node".to_owned());
+    run.faults.push(silent);
+    run
+}
+
+fn expectations() -> Vec<Expectation> {
+    vec![
         expectation("order_per_key_kept", Judgement::Held { seen: None }),
         expectation(
             "write_gap <= 2s",
@@ -38,12 +59,12 @@ pub(super) fn full() -> Record {
                 why: "nothing was measured".to_owned(),
             },
         ),
-    ];
-    run.events = events();
-    run.first_broken = Some(broken(&run.events));
-    run.series = all_series();
-    run.anomalies = anomalies();
-    run.cluster = Some(ClusterSection {
+    ]
+}
+
+/// Of puts that were not the drill's own.
+fn cluster() -> ClusterSection {
+    ClusterSection {
         puts: vec![ForeignPuts {
             stream: "orders".to_owned(),
             sampled: 1200,
@@ -57,8 +78,12 @@ pub(super) fn full() -> Record {
         acknowledged: 1250,
         open: 3,
         missing: vec!["node 2 lost its notes".to_owned()],
-    });
-    run.application = Some(ApplicationSection {
+    }
+}
+
+/// Of readers that were not the drill's own.
+fn application() -> ApplicationSection {
+    ApplicationSection {
         consumers: vec![ForeignConsumer {
             name: "billing".to_owned(),
             stream: "orders".to_owned(),
@@ -79,18 +104,7 @@ pub(super) fn full() -> Record {
             findings: vec!["passed over 3 records".to_owned()],
             ..ForeignConsumer::default()
         }],
-    });
-    run.notes = vec!["created the stream drill".to_owned()];
-    for fault in &mut run.faults {
-        fault.name = Some("the first".to_owned());
     }
-    let mut silent = run.faults[0].clone();
-    silent.number = 2;
-    silent.pick = None;
-    (silent.fired_at_ms, silent.reverted_at_ms) = (None, None);
-    silent.note = Some("did not fire: no such node".to_owned());
-    run.faults.push(silent);
-    run
 }
 
 fn expectation(check: &str, judgement: Judgement) -> Expectation {
