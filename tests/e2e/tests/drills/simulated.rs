@@ -133,14 +133,13 @@ async fn a_person_ends_it_and_no_process_is_left() -> Result<()> {
     Ok(())
 }
 
-/// A process that was started by this one.
+/// A process that was started by a thread of this one.
 fn child_of(pid: i32) -> Result<Option<i32>> {
-    let told = Command::new("ps")
-        .args(["-o", "pid=", "--ppid", &pid.to_string()])
-        .output()?;
-    let told = String::from_utf8(told.stdout)?;
-    Ok(told
-        .split_whitespace()
-        .next()
-        .and_then(|id| id.parse().ok()))
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        let children = std::fs::read_to_string(thread?.path().join("children")).unwrap_or_default();
+        if let Some(child) = children.split_whitespace().next() {
+            return Ok(Some(child.parse()?));
+        }
+    }
+    Ok(None)
 }

@@ -16,7 +16,7 @@ use ana_e2e::replicas::assert_identical;
 use ana_e2e::verdict::{judge, read_all, told};
 use anyhow::{Context, Result, ensure};
 
-use super::{OTHER, SHARDS, STREAM, add, all_there, cut, fill, leader};
+use super::{OTHER, SHARDS, STREAM, add, all_there, cut, fill_to_a_mark, leader};
 
 /// Puts are acknowledged after `since` by every shard.
 async fn everybody_writes(ledger: &Ledger, within: Duration) -> Result<()> {
@@ -99,7 +99,7 @@ async fn clocks_jump_and_drift_and_arrival_times_never_go_back() -> Result<()> {
 
 /// Records are kept for a day. One clock that is past it drops nothing; when all are, the same records go.
 async fn nothing_is_dropped_early(cluster: &Cluster) -> Result<()> {
-    let large = fill(cluster).await?;
+    let large = fill_to_a_mark(cluster).await?;
     all_there(cluster, &large).await.context("filled")?;
     let status = cluster.status()?;
     let group = status

@@ -17,7 +17,7 @@ use ana_e2e::replicas::assert_identical;
 use ana_e2e::verdict::{judge, read_all, told};
 use anyhow::{Context, Result, ensure};
 
-use super::{OTHER, SHARDS, STREAM, add, all_there, cut, every_shard, fill};
+use super::{OTHER, SHARDS, STREAM, add, all_there, cut, every_shard, fill, fill_to_a_mark};
 
 /// How often a node's log says something.
 fn said(folder: &Path, node: u64, what: &str) -> Result<usize> {
@@ -107,7 +107,7 @@ async fn damage_of_every_kind_is_noticed_and_repaired() -> Result<()> {
         ..Load::usual(&cluster.endpoint, STREAM)
     };
     // Before anything is promised: what is a day old goes, and what stands for it is a snapshot.
-    fill(&cluster).await?;
+    fill_to_a_mark(&cluster).await?;
     make_snapshots(&cluster).await?;
     let producers = Producers::start(&load, &ledger);
     let large = fill(&cluster).await?;

@@ -145,11 +145,22 @@ const LARGE_PUTS: u64 = 11;
 /// these records are told from others by their sequence numbers.
 pub(crate) type Large = BTreeSet<String>;
 
-/// More than 32 MiB in one shard: after so much a leader marks a place to cut its log at, without waiting a minute. The
-/// mark is an entry with the time of then; it is there when this ends, so that what is done to clocks afterwards is not in
-/// it. The records that were acknowledged.
+/// More than 32 MiB in one shard, and the mark that a leader makes after so much, where its log may be cut. That is an entry
+/// with the time of then: what is done to clocks afterwards is not in it.
+pub(crate) async fn fill_to_a_mark(cluster: &Cluster) -> Result<Large> {
+    let before = large_group(cluster)?.last_index;
+    let large = fill(cluster).await?;
+    let since = now();
+    while large_group(cluster)?.last_index <= before + LARGE_PUTS {
+        ensure!(since.elapsed() < Duration::from_secs(10), "no mark");
+        pause(50).await;
+    }
+    Ok(large)
+}
+
+/// Puts records; those that were acknowledged.
 pub(crate) async fn fill(cluster: &Cluster) -> Result<Large> {
-    let (client, before) = (cluster.client(5), large_group(cluster)?.last_index);
+    let client = cluster.client(5);
     let mut large = Large::new();
     for _ in 0..LARGE_PUTS {
         let entry = PutRecordsRequestEntry::builder()
@@ -162,11 +173,6 @@ pub(crate) async fn fill(cluster: &Cluster) -> Result<Large> {
         large.extend(put.records.into_iter().filter_map(|it| it.sequence_number));
     }
     ensure!(large.len() as u64 == 4 * LARGE_PUTS, "{large:?}");
-    let since = now();
-    while large_group(cluster)?.last_index <= before + LARGE_PUTS {
-        ensure!(since.elapsed() < Duration::from_secs(10), "no mark");
-        pause(50).await;
-    }
     Ok(large)
 }
 
