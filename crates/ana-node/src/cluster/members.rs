@@ -146,22 +146,27 @@ impl Members {
         layout::save(disk, &dir, &Layout::config_name(node.id), text)
             .await
             .map_err(failed)?;
-        self.tell_founders(layout).await
+        self.tell_all(layout).await
     }
 
-    /// Writes the nodes that there are into the settings of the founding ones, for their next start.
-    async fn tell_founders(&self, layout: &Layout) -> Result<(), String> {
+    /// Writes the nodes that there are into the settings of each, for its next start: one that has lost its disk knows no
+    /// others.
+    async fn tell_all(&self, layout: &Layout) -> Result<(), String> {
         let disk = self.env.disk.as_ref();
         let dir = layout.config_dir();
-        let here = layout.nodes().iter().map(|node| node.id);
-        for id in here.filter(|id| layout.is_founder(*id)) {
-            let name = Layout::config_name(id);
+        for node in layout.nodes() {
+            let name = Layout::config_name(node.id);
             let path = dir.join(&name);
             let failed = |why: String| format!("settings {}: {why}", path.display());
-            let config = NodeConfig::read(disk, &path, |_| {}).await;
-            let mut config = config.map_err(|error| failed(error.to_string()))?;
-            config.seeds = seeds(layout, id);
-            layout::save(disk, &dir, &name, config.to_toml().into())
+            let before = NodeConfig::read(disk, &path, |_| {}).await;
+            let before = before.map_err(|error| failed(error.to_string()))?;
+            let NodeConfig { members, seeds, .. } = config(layout, node);
+            let now = NodeConfig {
+                members,
+                seeds,
+                ..before
+            };
+            layout::save(disk, &dir, &name, now.to_toml().into())
                 .await
                 .map_err(|error| failed(error.to_string()))?;
         }
@@ -179,7 +184,7 @@ impl Members {
             self.supervisor.order(Verb::Stop, vec![id]).await?;
             let forgotten = layout.forget(self.env.disk.as_ref(), id).await;
             forgotten.map_err(|error| format!("the plan cannot be written: {error}"))?;
-            self.tell_founders(&layout).await?;
+            self.tell_all(&layout).await?;
             self.supervisor.change(Change::Forget(id)).await
         };
         match done.await {

@@ -65,7 +65,7 @@ async fn replace_one(world: &mut World, comes_again: bool) -> Result<(Duration, 
     let leaders: Vec<u64> = status.groups.iter().filter_map(|it| it.leader).collect();
     let victim = *world.any(&leaders)?;
     let since = now();
-    world.cluster.kill(victim)?;
+    world.kill(victim).await?;
     std::fs::remove_dir_all(world.cluster.data_dir.join(format!("node-{victim}")))?;
     if comes_again {
         is_not_taken_back(world, victim).await?;
@@ -173,7 +173,7 @@ async fn kill_one(world: &mut World, began: Instant) -> Result<bool> {
         return Ok(false);
     }
     let victim = *world.any(&up)?;
-    if world.cluster.kill(victim).is_err() {
+    if world.kill(victim).await.is_err() {
         return Ok(false);
     }
     pause(world.dice.random_range(100..1500)).await;
@@ -214,7 +214,7 @@ async fn come_again(world: &mut World) -> Result<(Duration, bool)> {
     let status = world.cluster.status()?;
     let leaders: Vec<u64> = status.groups.iter().filter_map(|it| it.leader).collect();
     let victim = *world.any(&leaders)?;
-    world.cluster.kill(victim)?;
+    world.kill(victim).await?;
     let replacing = world.begin(&["node", "replace", &victim.to_string()])?;
     ended(replacing, "replace").await?;
     world.cluster.wait_healthy(CHANGE_MAX).await?;

@@ -23,6 +23,8 @@ use serde::Deserialize;
 use crate::CHANGE_MAX;
 
 const SHARDS: i32 = 4;
+/// A process that is killed is gone within this.
+const DEAD_MAX: Duration = Duration::from_secs(10);
 
 /// What the test reads of `/_ana/members`.
 #[derive(Debug, Deserialize)]
@@ -116,11 +118,27 @@ impl World {
         bail!("no node tells the members")
     }
 
-    /// A node as its supervisor sees it.
-    pub(crate) fn supervised(&self, id: u64) -> Result<Supervised> {
+    /// Kills a process, and waits until its supervisor knows: before, an order to start it finds it running.
+    pub(crate) async fn kill(&self, id: u64) -> Result<()> {
+        self.cluster.kill(id)?;
+        let killed = now();
+        let lives = |node: &Supervised| node.id == id && node.state != "down";
+        while self.all_supervised()?.iter().any(lives) {
+            ensure!(killed.elapsed() < DEAD_MAX, "node {id} lives");
+            pause(10).await;
+        }
+        Ok(())
+    }
+
+    fn all_supervised(&self) -> Result<Vec<Supervised>> {
         let path = "/_ana/supervisor/status";
         let told: SupervisorStatus = get(&self.cluster.endpoint, path)?;
-        let node = told.nodes.into_iter().find(|node| node.id == id);
+        Ok(told.nodes)
+    }
+
+    /// A node as its supervisor sees it.
+    pub(crate) fn supervised(&self, id: u64) -> Result<Supervised> {
+        let node = self.all_supervised()?.into_iter().find(|it| it.id == id);
         node.with_context(|| format!("the supervisor does not know node {id}"))
     }
 

@@ -106,6 +106,9 @@ fn a_node_is_added_started_and_forgotten() {
         let five = read(&env, &config_dir.join("node-5.toml")).await;
         let listed: Vec<u64> = five.members.iter().map(|it| it.id).collect();
         assert_eq!(listed, [1, 3, 4, 5], "those that are there");
+        let four = read(&env, &config_dir.join("node-4.toml")).await;
+        let listed: Vec<u64> = four.members.iter().map(|it| it.id).collect();
+        assert_eq!(listed, [1, 3, 4, 5], "also those that came later");
         drop(end);
         let ended = time::timeout(std::time::Duration::from_secs(20), life).await;
         ended
