@@ -55,7 +55,7 @@ class Anabranch(KinesisServer):
     name, label = "ana", "**Anabranch**, three nodes"
     acknowledgement = "a majority has it, `fdatasync`ed"
     replicas = 3
-    fill = 500_000
+    fill = 1_000_000
 
     def __init__(self, program, flags=(), nodes=3):
         super().__init__()

@@ -142,8 +142,10 @@ class Run:
             return
         for case in work.CASES:
             if server.name == OURS or not case.only_ours:
-                self.one(server.name, case.name, lambda case=case: work.run_kinesis(
-                    server, self.ana, case, self.plan, turn, paths.LOGS))
+                batches = self.runs.get(server.name, {}).get("batch-1", [])
+                rate = batches[-1]["records_per_s"] if batches else None
+                self.one(server.name, case.name, lambda case=case, rate=rate: work.run_kinesis(
+                    server, self.ana, case, self.plan, turn, paths.LOGS, rate))
 
     def one(self, server, case, measured):
         """One measurement. One that cannot be had does not end the others."""

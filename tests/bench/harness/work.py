@@ -5,13 +5,15 @@ import os
 import statistics
 
 from . import processes
-from .anabranch import displayed_load
+from .anabranch import Lacking, displayed_load
 from .processes import Failed
 from .servers import displayed
 
 RECORD_BYTES = 1024
 # Over what its work is to last, a program that drives a server may take so long.
 GRACE_S = 300
+# Reading ends at the tip; it is broken off, and failed, after so long.
+READ_MAX_S = 120
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +29,8 @@ class Plan:
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One run of `ana bench`: a name for the results, words for the page, and what it is told. {fill} is filled in."""
+    """One run of `ana bench`: a name for the results, words for people, and what it is told. Filled in are {fill}, records
+    that are there before it is read, {half}, half the rate that the case batch-1 had just reached, and {gigabyte}."""
     name: str
     label: str
     bench: str
@@ -53,7 +56,8 @@ CASES = [
          ("--records-per-request", "100", "--record-bytes", RECORD_BYTES, "--in-flight", "4"), only_ours=True),
     Case("fanout", "put to fan-out push, 1,000 records/s", "fanout",
          ("--rate", "1000", "--record-bytes", RECORD_BYTES), shards=4, only_ours=True),
-    Case("mixed", "writing at half speed beside a reader of old records", "mixed", (), only_ours=True),
+    Case("mixed", "writing at half speed beside a reader of an old gigabyte", "mixed",
+         ("--rate", "{half}", "--record-bytes", RECORD_BYTES, "--fill-records", "{gigabyte}"), only_ours=True),
 ]
 
 # In flight and logs of the peers that have protocols of their own.
@@ -63,14 +67,20 @@ REPLICATED_CASES = {
 }
 
 
-def kinesis_command(server, case, plan, stream):
-    """What `ana` is told. Without --seconds where the bench ends by itself."""
-    fill = plan.scaled(server.fill, max(server.fill // 10, 1000))
-    flags = [str(it).format(fill=fill) for it in case.flags]
-    seconds = [] if case.bench == "get" else ["--seconds", str(plan.seconds)]
+def kinesis_command(server, case, plan, stream, batch_rate=None):
+    """What `ana` is told."""
+    if "{half}" in case.flags and not batch_rate:
+        raise Lacking("half of what? The case batch-1 was not measured")
+    values = {
+        "fill": plan.scaled(server.fill, max(server.fill // 10, 1000)),
+        "half": (batch_rate or 0) // 2,
+        "gigabyte": plan.scaled(10**9, 10**8) // RECORD_BYTES,
+    }
+    flags = [str(it).format(**values) for it in case.flags]
+    seconds = READ_MAX_S if case.bench == "get" else plan.seconds
     return [
         "--endpoint", server.endpoint, "bench", case.bench, "--stream", stream, "--shards", str(case.shards),
-        *flags, *seconds, "-o", "json",
+        *flags, "--seconds", str(seconds), "-o", "json",
     ]
 
 
@@ -88,9 +98,9 @@ def drive(server, program, arguments, shown, plan, log):
     return {**figures, "command": shown}
 
 
-def run_kinesis(server, ana, case, plan, turn, logs):
+def run_kinesis(server, ana, case, plan, turn, logs, batch_rate):
     ana.ensure_has(("bench", case.bench), case.flags)
-    arguments = kinesis_command(server, case, plan, f"{case.name}-{turn}")
+    arguments = kinesis_command(server, case, plan, f"{case.name}-{turn}", batch_rate)
     return drive(server, ana.path, arguments, displayed(displayed_load(arguments)), plan, logs / f"{server.name}-load.log")
 
 
