@@ -305,6 +305,7 @@ fn raft_config(config: &NodeConfig) -> Result<RaftNodeConfig, NameError> {
         heartbeat_ms: config.raft.heartbeat_ms,
         election_min_ms: config.raft.election_min_ms,
         election_max_ms: config.raft.election_max_ms,
+        rest_after_ms: config.raft.rest_after_ms,
         point_bytes: config.trim.point_bytes,
         point_ms: config.trim.point_ms,
         log,

@@ -30,6 +30,7 @@ use crate::error::{GroupError, ProposeError, UnknownWhy};
 use crate::left::Left;
 use crate::points::PointInfo;
 use crate::propose;
+use crate::rest::Rest;
 use crate::state_machine::{Machine, MachineKind, Shared};
 use crate::types::{LogId, Raft, TC};
 use crate::upkeep::{Checkpointer, Gate};
@@ -62,6 +63,7 @@ pub(crate) struct Inner {
     pub(crate) log: Arc<Log>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) rest: Arc<Rest>,
     /// Absent when the log is corrupt.
     pub(crate) running: Option<Running>,
     /// What an earlier replica here had promised and this one has not reached when it started.
@@ -192,6 +194,7 @@ impl Group {
     pub async fn append(&self, subs: Vec<SubBatch>) -> Result<Vec<AppendOutcome>, ProposeError> {
         let running = self.running()?;
         propose::leadership(&running.raft)?;
+        self.asked();
         self.admit(self.inner.config.refuse_records_permille)?;
         running.batcher.append(subs).await
     }
@@ -203,6 +206,7 @@ impl Group {
     pub async fn command(&self, command: Command) -> Result<Reply, ProposeError> {
         let running = self.running()?;
         propose::leadership(&running.raft)?;
+        self.asked();
         self.admit(self.inner.config.refuse_entries_permille)?;
         let bytes = command.encode().expect("commands are plain values");
         let proposal = Proposal::Command(bytes);
@@ -229,6 +233,7 @@ impl Group {
     pub async fn mark_point(&self) -> Result<(), ProposeError> {
         let running = self.running()?;
         propose::leadership(&running.raft)?;
+        self.asked();
         running.batcher.point().await
     }
 
@@ -246,6 +251,7 @@ impl Group {
     pub async fn trim_to_point(&self, to: TrimTo) -> Result<Option<u64>, ProposeError> {
         let running = self.running()?;
         propose::leadership(&running.raft)?;
+        self.asked();
         let upto = self.inner.shared.read(|core| match to {
             TrimTo::Index(index) => core.points.at_or_before(index),
             TrimTo::BeforeMs(time_ms) => core.points.not_after(time_ms),
@@ -283,6 +289,7 @@ impl Group {
     pub async fn read_barrier(&self) -> Result<u64, ProposeError> {
         let running = self.running()?;
         propose::leadership(&running.raft)?;
+        self.asked();
         if planted::is(Bug::StaleLease) {
             return Ok(self.applied());
         }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use ana_env::disk::Disk;
@@ -30,6 +30,7 @@ use crate::peer_server::{GroupLookup, PeerServer, Replica};
 use crate::peers::{CallHandler, Peers};
 use crate::rebuild;
 use crate::repair::RaftCalls;
+use crate::rest::{self, Heard};
 use crate::state_machine::MachineKind;
 use crate::status::GroupStatus;
 use crate::succession::Losses;
@@ -52,6 +53,16 @@ struct Inner {
     peers: Peers,
     table: Mutex<BTreeMap<GroupId, Slot>>,
     tasks: Tasks,
+}
+
+/// The replicas of a node for as long as somebody else holds them.
+#[derive(Debug)]
+pub(crate) struct WeakGroups(Weak<Inner>);
+
+impl WeakGroups {
+    pub(crate) fn upgrade(&self) -> Option<Groups> {
+        self.0.upgrade().map(|inner| Groups { inner })
+    }
 }
 
 /// One group's place. It stays when the group is closed: it is small, and ids are never reused.
@@ -99,15 +110,18 @@ impl Groups {
         let tasks = Tasks::new();
         let watching = tasks.spawn(watch_disk(parts.clone()));
         assert!(watching.is_some(), "new tasks are open");
-        let inner = Inner {
+        let inner = Arc::new(Inner {
             parts,
             peers,
             table: Mutex::default(),
             tasks,
-        };
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
+        });
+        // It does not keep alive what its end belongs to.
+        let resting = inner
+            .tasks
+            .spawn(rest::run(WeakGroups(Arc::downgrade(&inner))));
+        assert!(resting.is_some(), "new tasks are open");
+        Ok(Self { inner })
     }
 
     /// This node.
@@ -316,6 +330,10 @@ impl GroupLookup for Groups {
     fn may_vote_for(&self, group: GroupId, last: Option<&LogId>) -> bool {
         self.get(group)
             .is_some_and(|group| group.may_vote_for(last))
+    }
+
+    fn heard(&self, group: GroupId, what: Heard) -> bool {
+        self.get(group).is_none_or(|group| group.heard(what))
     }
 
     fn peer_lost(&self, node: NodeId) {

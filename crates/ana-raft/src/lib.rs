@@ -24,6 +24,7 @@ mod propose;
 mod trimmer;
 mod upkeep;
 pub mod succession;
+pub mod rest;
 
 pub mod status;
 pub mod group;

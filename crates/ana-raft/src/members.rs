@@ -27,6 +27,7 @@ impl Group {
         let group = self.id();
         let raft = self.raft().ok_or(GroupError::NotRunning { group })?;
         if self.is_leader() {
+            self.asked();
             Ok(raft)
         } else {
             Err(GroupError::NotLeader {
