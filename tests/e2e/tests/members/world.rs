@@ -20,7 +20,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde::Deserialize;
 
-use crate::CHANGE_MAX;
+use super::CHANGE_MAX;
 
 const SHARDS: i32 = 4;
 /// A process that is killed is gone within this.

@@ -193,7 +193,7 @@ async fn a_removed_node_that_comes_again_disturbs_nobody() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let mut world = World::start(folder.path(), "outcast").await?;
     let mut quiet = 0;
-    for number in 0..rounds("ANA_MEMBER_ROUNDS", 5) {
+    for number in 0..rounds("ANA_MEMBER_ROUNDS", 2) {
         let round = come_again(&mut world).await;
         let (lived, was_quiet) = round.with_context(|| format!("round {number}"))?;
         println!("outcast: round {number}, it ended after {lived:?}");
