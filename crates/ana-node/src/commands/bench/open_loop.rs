@@ -5,6 +5,7 @@
 //!   slowing the writer down;
 //! - no more requests are under way than there are writers; one that is due beyond that is never sent, and counted.
 
+use std::fmt;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -146,7 +147,7 @@ fn beat(clock: &dyn Clock, schedule: Schedule, until: Duration, tell: &mpsc::Sen
     }
 }
 
-fn broken_off(error: tokio::task::JoinError) -> ClientError {
+fn broken_off(error: impl fmt::Display) -> ClientError {
     ClientError::NoAnswer {
         operation: "put",
         why: format!("a part of it broke off: {error}"),

@@ -157,7 +157,7 @@ mod tests {
             // One reader has not come to the tip.
             (vec![vec![passes(0, 0, 0), passes(1, 10, 10)]], 0, false),
             // One round, or one pass, shows less.
-            (vec![good.clone(), vec![passes(1, 4, 4), passes(1, 5, 5)]], 0, false),
+            (vec![good, vec![passes(1, 4, 4), passes(1, 5, 5)]], 0, false),
             (vec![vec![passes(2, 3, 4), passes(2, 6, 6)]], 0, false),
             // More than was written: only after attempts without an answer.
             (vec![vec![passes(1, 5, 5), passes(1, 6, 6)]], 0, false),
