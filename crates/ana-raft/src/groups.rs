@@ -19,6 +19,7 @@ use ana_env::net::Listener;
 use ana_env::runtime::Tasks;
 use ana_env::{Env, time};
 use ana_types::{GroupId, NodeId};
+use futures::future::BoxFuture;
 
 use crate::checkpoint::CheckpointStore;
 use crate::config::RaftNodeConfig;
@@ -161,10 +162,19 @@ impl Groups {
         id: GroupId,
         kind: MachineKind,
     ) -> Result<Group, GroupError> {
-        let network = self.inner.peers.network(id);
-        let group = Group::open(self.inner.parts.clone(), id, kind, network).await?;
+        let group = self.open_apart(id, kind).await?;
         self.table().entry(id).or_default().group = Some(group.clone());
         Ok(group)
+    }
+
+    /// Opens a replica that the table does not know yet.
+    fn open_apart(
+        &self,
+        id: GroupId,
+        kind: MachineKind,
+    ) -> BoxFuture<'_, Result<Group, GroupError>> {
+        let network = self.inner.peers.network(id);
+        Box::pin(Group::open(self.inner.parts.clone(), id, kind, network))
     }
 
     /// Waits until nobody else opens, closes or deletes the group, and keeps it so.
@@ -260,8 +270,7 @@ impl Groups {
                     Some(departure) => departure,
                     None => {
                         // What it had promised is in its log.
-                        let network = self.inner.peers.network(id);
-                        let group = Group::open(parts.clone(), id, kind, network).await?;
+                        let group = self.open_apart(id, kind).await?;
                         group.leave().await?
                     }
                 }
