@@ -197,7 +197,7 @@ impl Group {
     pub async fn append(&self, subs: Vec<SubBatch>) -> Result<Vec<AppendOutcome>, ProposeError> {
         let running = self.running()?;
         propose::leadership(&running.raft)?;
-        self.asked();
+        self.rouse().await?;
         self.admit(self.inner.config.refuse_records_permille)?;
         running.batcher.append(subs).await
     }
@@ -209,7 +209,7 @@ impl Group {
     pub async fn command(&self, command: Command) -> Result<Reply, ProposeError> {
         let running = self.running()?;
         propose::leadership(&running.raft)?;
-        self.asked();
+        self.rouse().await?;
         self.admit(self.inner.config.refuse_entries_permille)?;
         let bytes = command.encode().expect("commands are plain values");
         let proposal = Proposal::Command(bytes);
@@ -236,7 +236,7 @@ impl Group {
     pub async fn mark_point(&self) -> Result<(), ProposeError> {
         let running = self.running()?;
         propose::leadership(&running.raft)?;
-        self.asked();
+        self.rouse().await?;
         running.batcher.point().await
     }
 
@@ -254,7 +254,7 @@ impl Group {
     pub async fn trim_to_point(&self, to: TrimTo) -> Result<Option<u64>, ProposeError> {
         let running = self.running()?;
         propose::leadership(&running.raft)?;
-        self.asked();
+        self.rouse().await?;
         let upto = self.inner.shared.read(|core| match to {
             TrimTo::Index(index) => core.points.at_or_before(index),
             TrimTo::BeforeMs(time_ms) => core.points.not_after(time_ms),
@@ -293,7 +293,7 @@ impl Group {
         Box::pin(async move {
             let running = self.running()?;
             propose::leadership(&running.raft)?;
-            self.asked();
+            self.inner.rest.asked(&running.raft);
             if planted::is(Bug::StaleLease) {
                 return Ok(self.applied());
             }

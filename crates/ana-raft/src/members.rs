@@ -24,11 +24,10 @@ const LEARNER_LAG_MAX: u64 = 5000;
 pub(crate) const PROMOTE_LAG_MAX: u64 = 64;
 
 impl Group {
-    fn leading(&self) -> Result<Raft, GroupError> {
+    async fn leading(&self) -> Result<Raft, GroupError> {
         let group = self.id();
         let raft = self.raft().ok_or(GroupError::NotRunning { group })?;
-        if self.is_leader() {
-            self.asked();
+        if self.is_leader() && self.rouse().await.is_ok() {
             Ok(raft)
         } else {
             Err(GroupError::NotLeader {
@@ -44,7 +43,7 @@ impl Group {
     /// When this replica does not lead, or it takes too long; the learner may then be added still.
     pub fn add_learner(&self, node: NodeId) -> BoxFuture<'_, Result<(), GroupError>> {
         Box::pin(async move {
-            let raft = self.leading()?;
+            let raft = self.leading().await?;
             self.invite(node).await?;
             let lag_max = LEARNER_LAG_MAX;
             let wait = raft.wait(Some(CHANGE_WAIT));
@@ -88,7 +87,7 @@ impl Group {
         former: Former,
     ) -> BoxFuture<'_, Result<(), GroupError>> {
         Box::pin(async move {
-            let raft = self.leading()?;
+            let raft = self.leading().await?;
             let retain = former == Former::Follow;
             let changing = async {
                 let _alone = self.inner.changing.lock().await;
@@ -132,7 +131,7 @@ impl Group {
                 return Ok(());
             }
             let group = self.id();
-            let raft = self.leading()?;
+            let raft = self.leading().await?;
             raft.trigger()
                 .transfer_leader(to.0)
                 .await
@@ -156,7 +155,7 @@ impl Group {
     /// are committed: it may begin anew once it knows that. Somebody may have it follow again in the
     /// meantime: without a vote nothing counts on it. Leader only; repeating it is harmless.
     pub(crate) async fn evict(&self, node: NodeId) -> Result<u64, GroupError> {
-        let raft = self.leading()?;
+        let raft = self.leading().await?;
         let known = |raft: &Raft| {
             let metrics = raft.metrics();
             let metrics = metrics.borrow_watched();
@@ -197,7 +196,7 @@ impl Group {
     /// One step of taking an evicted node back: learner first, voter when it has caught up. True
     /// when it is a voter. Leader only.
     pub(crate) async fn readmit(&self, node: NodeId) -> Result<bool, GroupError> {
-        let raft = self.leading()?;
+        let raft = self.leading().await?;
         if raft.voter_ids().any(|voter| voter == node.0) {
             return Ok(true);
         }
@@ -244,6 +243,7 @@ impl Group {
             log_bytes: inner.log.bytes(),
             points,
             queued_bytes: 0,
+            resting: self.is_resting(),
             peers: Vec::new(),
             health: self.health(),
         };

@@ -9,15 +9,15 @@
 //! Must stay true
 //! - resting decides nothing. It stops timers; what Raft allows and forbids stays the same. A replica that rests although
 //!   it should not costs time, never an entry;
-//! - a replica that rests wakes when it is asked for work, when anything but an echo of the heartbeats before comes from
-//!   another replica, and, as a follower, when a stream of its leader ends: a leader that dies is succeeded as soon as one
-//!   that was awake;
+//! - a replica that rests wakes when it is asked for work, when it sends work to its leader, when anything but an echo of
+//!   the heartbeats before comes from another replica, and, as a follower, when a stream of its leader ends: a leader that
+//!   dies is succeeded as soon as one that was awake;
 //! - a follower that wakes gives its leader the time of an election to be heard before it stands itself;
 //! - the metadata group never rests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use ana_env::{Clock, time};
@@ -26,6 +26,7 @@ use openraft::async_runtime::WatchReceiver as _;
 use serde::{Deserialize, Serialize};
 
 use crate::entry::{seal, unseal};
+use crate::error::ProposeError;
 use crate::group::Group;
 use crate::groups::{Groups, WeakGroups};
 use crate::state_machine::MachineKind;
@@ -63,6 +64,8 @@ pub(crate) struct Rest {
     since_ms: AtomicU64,
     /// When it may stand for election again after it woke; 0 when it may.
     stands_ms: AtomicU64,
+    /// Whether a majority has yet to say, since it lay down, that it leads.
+    unconfirmed: AtomicBool,
 }
 
 /// A group that its leader would let rest.
@@ -92,6 +95,7 @@ impl Rest {
             asked_ms: AtomicU64::new(0),
             since_ms: AtomicU64::new(0),
             stands_ms: AtomicU64::new(0),
+            unconfirmed: AtomicBool::new(false),
         };
         rest.asked_ms.store(rest.now_ms(), Ordering::Relaxed);
         rest
@@ -132,6 +136,7 @@ impl Rest {
 
     /// Stops the timers. `asked_ms` is what was seen when it was decided: work that came since wakes it again.
     fn lie_down(&self, raft: &Raft, asked_ms: u64) {
+        self.unconfirmed.store(true, Ordering::SeqCst);
         self.since_ms.store(self.now_ms(), Ordering::SeqCst);
         raft.runtime_config().tick(false);
         if self.asked_ms.load(Ordering::SeqCst) != asked_ms {
@@ -242,11 +247,31 @@ impl Group {
         self.inner.rest.is_resting()
     }
 
-    /// This replica leads and has something to do.
-    pub(crate) fn asked(&self) {
-        if let Some(running) = &self.inner.running {
-            self.inner.rest.asked(&running.raft);
+    /// Work of this group is on its way to its leader. A follower that rests wakes: should the leader be cut off or stand
+    /// still, it is missed from now on, as it would be in a group that is awake.
+    pub fn expect_leader(&self) {
+        if let Some(running) = &self.inner.running
+            && self.is_resting()
+            && !self.is_leader()
+        {
+            let election_max = self.inner.config.silence();
+            self.inner.rest.wake(&running.raft, election_max);
         }
+    }
+
+    /// This replica leads and has something to do: it wakes. After a rest a majority has to confirm first that it leads
+    /// still, because openraft takes no entries from a leader that was not confirmed for so long.
+    ///
+    /// # Errors
+    /// When it leads no longer, or the majority is not there; nothing has happened then.
+    pub(crate) async fn rouse(&self) -> Result<(), ProposeError> {
+        let rest = &self.inner.rest;
+        rest.asked(&self.running()?.raft);
+        if rest.unconfirmed.load(Ordering::SeqCst) {
+            self.read_barrier().await.map_err(not_done)?;
+            rest.unconfirmed.store(false, Ordering::SeqCst);
+        }
+        Ok(())
     }
 
     pub(crate) fn heard(&self, what: Heard) -> bool {
@@ -255,6 +280,14 @@ impl Group {
         };
         let election_max = self.inner.config.silence();
         self.inner.rest.heard(&running.raft, what, election_max)
+    }
+}
+
+/// A question that was not answered has changed nothing.
+fn not_done(error: ProposeError) -> ProposeError {
+    match error {
+        ProposeError::Unknown { .. } => ProposeError::NotLeader { leader: None },
+        other => other,
     }
 }
 
@@ -321,7 +354,8 @@ async fn rest_together(groups: &Groups, tired: &[Tired]) {
         match group.raft() {
             Some(raft) if all => group.inner.rest.lie_down(&raft, *asked_ms),
             // Not soon again. Those that have agreed hear of their leader, and wake.
-            _ => group.asked(),
+            Some(raft) => group.inner.rest.asked(&raft),
+            None => {}
         }
     }
 }
