@@ -12,6 +12,7 @@ pub mod endpoint;
 pub mod error;
 pub mod kinesis;
 pub mod control;
+pub mod prepared;
 pub mod subscription;
 mod connections;
 mod retry;
@@ -164,6 +165,15 @@ impl Client {
 
     async fn attempt(&self, operation: &'static str, body: Bytes) -> Result<Bytes, ClientError> {
         let request = self.kinesis_request(operation, body)?;
+        self.carry_out(operation, request).await
+    }
+
+    /// Sends a request once and judges the answer.
+    async fn carry_out(
+        &self,
+        operation: &'static str,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Bytes, ClientError> {
         let raw = self.send(operation, request, ATTEMPT_TIMEOUT).await?;
         if raw.status.is_success() {
             return Ok(raw.body);

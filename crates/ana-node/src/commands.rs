@@ -29,6 +29,7 @@ use ana_env::Env;
 use ana_gateway::Signer;
 use ana_types::Region;
 use clap::{Parser, Subcommand};
+use futures::future::LocalBoxFuture;
 
 use crate::access::{AccessError, read_credentials};
 use crate::client::Client;
@@ -212,45 +213,47 @@ fn explain_access(error: &AccessError) -> CliError {
 ///
 /// # Errors
 /// What the person should read; the exit code is in it.
-pub async fn run(cli: Cli, env: Env) -> Result<Exit, CliError> {
-    let Cli {
-        endpoint,
-        ca,
-        credentials,
-        output,
-        command,
-    } = cli;
-    let mut context = Context {
-        env,
-        endpoint,
-        access: Access::default(),
-        ca,
-        credentials,
-        format: output,
-        environment: Environment::read(),
-    };
-    if command.is_client() {
-        context.access = context.read_access().await?;
-    }
-    match command {
-        Command::Up(up) => Box::pin(up.run(&context)).await,
-        Command::Server(server) => Box::pin(server.run(&context)).await,
-        Command::Status(status) => status.run(&context).await,
-        Command::Stream(stream) => stream.run(&context).await,
-        Command::Consumer(consumer) => consumer.run(&context).await,
-        Command::Limits(limits) => limits.run(&context).await,
-        Command::Put(put) => put.run(&context).await,
-        Command::Tail(tail) => tail.run(&context).await,
-        Command::Env(env) => env.run(&context),
-        Command::Node(node) => node.run(&context).await,
-        Command::Zone(zone) => zone.run(&context).await,
-        Command::Leader(leader) => leader.run(&context).await,
-        Command::Fault(fault) => Box::pin(fault.run(&context)).await,
-        Command::Drill(drill) => Box::pin(drill.run(&context)).await,
-        Command::Verify(verify) => Box::pin(verify.run(&context)).await,
-        Command::Bench(bench) => bench.run(&context).await,
-        Command::Completion(completion) => completion.run(),
-    }
+pub fn run(cli: Cli, env: Env) -> LocalBoxFuture<'static, Result<Exit, CliError>> {
+    Box::pin(async move {
+        let Cli {
+            endpoint,
+            ca,
+            credentials,
+            output,
+            command,
+        } = cli;
+        let mut context = Context {
+            env,
+            endpoint,
+            access: Access::default(),
+            ca,
+            credentials,
+            format: output,
+            environment: Environment::read(),
+        };
+        if command.is_client() {
+            context.access = context.read_access().await?;
+        }
+        match command {
+            Command::Up(up) => Box::pin(up.run(&context)).await,
+            Command::Server(server) => Box::pin(server.run(&context)).await,
+            Command::Status(status) => status.run(&context).await,
+            Command::Stream(stream) => stream.run(&context).await,
+            Command::Consumer(consumer) => consumer.run(&context).await,
+            Command::Limits(limits) => limits.run(&context).await,
+            Command::Put(put) => put.run(&context).await,
+            Command::Tail(tail) => tail.run(&context).await,
+            Command::Env(env) => env.run(&context),
+            Command::Node(node) => node.run(&context).await,
+            Command::Zone(zone) => zone.run(&context).await,
+            Command::Leader(leader) => leader.run(&context).await,
+            Command::Fault(fault) => Box::pin(fault.run(&context)).await,
+            Command::Drill(drill) => Box::pin(drill.run(&context)).await,
+            Command::Verify(verify) => Box::pin(verify.run(&context)).await,
+            Command::Bench(bench) => bench.run(&context).await,
+            Command::Completion(completion) => completion.run(),
+        }
+    })
 }
 
 #[cfg(test)]

@@ -178,6 +178,8 @@ pub struct RaftSettings {
     pub election_min_ms: u64,
     /// A follower waits at most this long, and a lease lasts so long; 300.
     pub election_max_ms: u64,
+    /// A group that was asked for nothing for so long stops its heartbeats and timers until it is asked; 0 never; 10,000.
+    pub rest_after_ms: u64,
 }
 
 /// Sizes of each group's log, bytes.
@@ -218,6 +220,7 @@ impl Default for RaftSettings {
             heartbeat_ms: ana_raft::config::HEARTBEAT_MS,
             election_min_ms: ana_raft::config::ELECTION_MIN_MS,
             election_max_ms: ana_raft::config::ELECTION_MAX_MS,
+            rest_after_ms: ana_raft::config::REST_AFTER_MS,
         }
     }
 }
@@ -449,6 +452,7 @@ impl NodeConfig {
             heartbeat_ms,
             election_min_ms,
             election_max_ms,
+            rest_after_ms: _,
         } = self.raft;
         if heartbeat_ms == 0 {
             return Err(invalid("raft.heartbeat_ms", "at least 1"));

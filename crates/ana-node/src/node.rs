@@ -28,6 +28,7 @@ use ana_raft::{
 };
 use ana_router::{Expelled, Limits, Member, Router, RouterConfig};
 use ana_types::{AccountId, KinesisError, NameError, NodeId, Region, Zone};
+use futures::future::BoxFuture;
 use tokio::sync::watch;
 
 use crate::access::{self, AccessError};
@@ -90,67 +91,69 @@ impl Node {
     ///
     /// # Errors
     /// When the settings are wrong, the data cannot be opened, or an address is taken.
-    pub async fn start(
+    pub fn start(
         env: Env,
         config: NodeConfig,
         checkpoints: Arc<dyn CheckpointStore>,
-    ) -> Result<Node, NodeError> {
-        config.check()?;
-        let router_config = router_config(&config)?;
-        let gateway_config = gateway_config(&env, &config).await?;
-        // Links are between nodes: what clients send is not held back.
-        let api = listen(&env, &config.api).await?;
-        let (env, board) = disturbable(env, &config);
-        let peer = listen(&env, &config.peer).await?;
+    ) -> BoxFuture<'static, Result<Node, NodeError>> {
+        Box::pin(async move {
+            config.check()?;
+            let router_config = router_config(&config)?;
+            let gateway_config = gateway_config(&env, &config).await?;
+            // Links are between nodes: what clients send is not held back.
+            let api = listen(&env, &config.api).await?;
+            let (env, board) = disturbable(env, &config);
+            let peer = listen(&env, &config.peer).await?;
 
-        let peers = Peers::new(env.clone(), NodeId(config.node_id));
-        for member in config.members.iter().chain(&config.seeds) {
-            peers.set(member.node_id(), member.peer.clone());
-        }
-        let raft = raft_config(&config)?;
-        let groups = Groups::start(env.clone(), raft, checkpoints, peers.clone()).await?;
-        let router = Router::new(env.clone(), groups.clone(), peers.clone(), router_config);
-        let peer_server = groups.serve_peer(peer, router.call_handler());
-        router.start().await.map_err(NodeError::Router)?;
+            let peers = Peers::new(env.clone(), NodeId(config.node_id));
+            for member in config.members.iter().chain(&config.seeds) {
+                peers.set(member.node_id(), member.peer.clone());
+            }
+            let raft = raft_config(&config)?;
+            let groups = Groups::start(env.clone(), raft, checkpoints, peers.clone()).await?;
+            let router = Router::new(env.clone(), groups.clone(), peers.clone(), router_config);
+            let peer_server = groups.serve_peer(peer, router.call_handler());
+            router.start().await.map_err(NodeError::Router)?;
 
-        let api_addr = api.local_addr();
-        let (rng, clock) = (Arc::clone(&env.rng), Arc::clone(&env.clock));
-        let metrics = Metrics::default();
-        let service = service(env, &router, &metrics, board.clone());
-        let admin = NodeAdmin::new(
-            router.clone(),
-            metrics,
-            config.supervisor.clone(),
-            board
-                .clone()
-                .map(|board| FaultAdmin::new(board, peers.clone())),
-        );
-        let admin = Arc::new(admin);
-        let (end_gateway, ended) = watch::channel(false);
-        let gateway = Tasks::new();
-        let door = Gateway::new(rng, clock, gateway_config, service, admin);
-        gateway.spawn(door.serve(api, until_true(ended)));
-        let faults = board.map(|board| {
-            let keeper = Tasks::new();
-            keeper.spawn(board.clone().keep());
-            (board, keeper)
-        });
-        tracing::info!(
-            node = config.node_id,
-            disposable = config.disposable,
-            zone = config.zone,
-            api = api_addr,
-            "started"
-        );
-        Ok(Node {
-            router,
-            groups,
-            peers,
-            peer_server,
-            gateway,
-            end_gateway,
-            api_addr,
-            faults,
+            let api_addr = api.local_addr();
+            let (rng, clock) = (Arc::clone(&env.rng), Arc::clone(&env.clock));
+            let metrics = Metrics::default();
+            let service = service(env, &router, &metrics, board.clone());
+            let admin = NodeAdmin::new(
+                router.clone(),
+                metrics,
+                config.supervisor.clone(),
+                board
+                    .clone()
+                    .map(|board| FaultAdmin::new(board, peers.clone())),
+            );
+            let admin = Arc::new(admin);
+            let (end_gateway, ended) = watch::channel(false);
+            let gateway = Tasks::new();
+            let door = Gateway::new(rng, clock, gateway_config, service, admin);
+            gateway.spawn(door.serve(api, until_true(ended)));
+            let faults = board.map(|board| {
+                let keeper = Tasks::new();
+                keeper.spawn(board.clone().keep());
+                (board, keeper)
+            });
+            tracing::info!(
+                node = config.node_id,
+                disposable = config.disposable,
+                zone = config.zone,
+                api = api_addr,
+                "started"
+            );
+            Ok(Node {
+                router,
+                groups,
+                peers,
+                peer_server,
+                gateway,
+                end_gateway,
+                api_addr,
+                faults,
+            })
         })
     }
 
@@ -204,21 +207,23 @@ impl Node {
     }
 
     /// Ends the node in order: no new requests, requests under way answered, logs closed.
-    pub async fn shutdown(self) {
-        if let Some((board, keeper)) = &self.faults {
-            // An end in order is not to be disturbed, and takes no longer for it.
-            board.stop_all();
-            keeper.shutdown().await;
-        }
-        if self.end_gateway.send(true).is_err() {
-            // The gateway has ended already.
-        }
-        self.gateway.join().await;
-        self.router.shutdown().await;
-        self.peer_server.shutdown().await;
-        self.groups.shutdown().await;
-        self.peers.shutdown().await;
-        tracing::info!("ended");
+    pub fn shutdown(self) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            if let Some((board, keeper)) = &self.faults {
+                // An end in order is not to be disturbed, and takes no longer for it.
+                board.stop_all();
+                keeper.shutdown().await;
+            }
+            if self.end_gateway.send(true).is_err() {
+                // The gateway has ended already.
+            }
+            self.gateway.join().await;
+            self.router.shutdown().await;
+            self.peer_server.shutdown().await;
+            self.groups.shutdown().await;
+            self.peers.shutdown().await;
+            tracing::info!("ended");
+        })
     }
 }
 
@@ -305,6 +310,7 @@ fn raft_config(config: &NodeConfig) -> Result<RaftNodeConfig, NameError> {
         heartbeat_ms: config.raft.heartbeat_ms,
         election_min_ms: config.raft.election_min_ms,
         election_max_ms: config.raft.election_max_ms,
+        rest_after_ms: config.raft.rest_after_ms,
         point_bytes: config.trim.point_bytes,
         point_ms: config.trim.point_ms,
         log,

@@ -22,6 +22,8 @@ pub const ELECTION_MIN_MS: u64 = 225;
 /// Most time that a follower waits for its leader, and the length of a lease, milliseconds. Half a second
 /// without writes after the loss of a leader leaves no more than this for the lease.
 pub const ELECTION_MAX_MS: u64 = 300;
+/// A group that was asked for nothing for so long rests, milliseconds.
+pub const REST_AFTER_MS: u64 = 10_000;
 /// Bytes after which the batcher closes a batch.
 pub const BATCH_BYTES: usize = 512 * 1024;
 /// How long a batch waits for more while others are in flight.
@@ -82,6 +84,8 @@ pub struct RaftNodeConfig {
     pub refuse_records_permille: u16,
     /// Fullness of the disk, in thousandths, above which a follower takes no records and a leader no commands.
     pub refuse_entries_permille: u16,
+    /// A group that was asked for nothing for so long stops its timers until it is asked again; 0: never. Milliseconds.
+    pub rest_after_ms: u64,
     /// Settings of each log.
     pub log: LogConfig,
 }
@@ -105,6 +109,7 @@ impl RaftNodeConfig {
             checkpoint_ms: 5000,
             refuse_records_permille: 900,
             refuse_entries_permille: 960,
+            rest_after_ms: REST_AFTER_MS,
             log: LogConfig {
                 full_at_permille: LOG_FULL_PERMILLE,
                 ..LogConfig::default()

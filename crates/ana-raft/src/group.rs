@@ -18,6 +18,7 @@ use ana_state::meta::Metadata;
 use ana_state::shard::{AppendOutcome, ShardSet};
 use ana_types::planted::{self, Bug};
 use ana_types::{GroupId, NodeId};
+use futures::future::BoxFuture;
 use openraft::async_runtime::WatchReceiver as _;
 use openraft::errors::{InitializeError, LinearizableReadError, RaftError};
 use openraft::{LinearizerOption, ReadPolicy};
@@ -30,6 +31,7 @@ use crate::error::{GroupError, ProposeError, UnknownWhy};
 use crate::left::Left;
 use crate::points::PointInfo;
 use crate::propose;
+use crate::rest::Rest;
 use crate::state_machine::{Machine, MachineKind, Shared};
 use crate::types::{LogId, Raft, TC};
 use crate::upkeep::{Checkpointer, Gate};
@@ -62,6 +64,7 @@ pub(crate) struct Inner {
     pub(crate) log: Arc<Log>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) rest: Arc<Rest>,
     /// Absent when the log is corrupt.
     pub(crate) running: Option<Running>,
     /// What an earlier replica here had promised and this one has not reached when it started.
@@ -160,28 +163,30 @@ impl Group {
     ///
     /// # Errors
     /// When the replica does not run.
-    pub async fn initialize(&self, voters: BTreeSet<NodeId>) -> Result<(), GroupError> {
-        let group = self.inner.id;
-        let running = self
-            .running()
-            .map_err(|_stopped| GroupError::NotRunning { group })?;
-        if self.inner.gate.is_rejoining() {
-            return Ok(());
-        }
-        let members: std::collections::BTreeMap<u64, ()> =
-            voters.into_iter().map(|voter| (voter.0, ())).collect();
-        let founding = running.raft.initialize(members);
-        match time::timeout(self.inner.config.propose_deadline(), founding).await {
-            Ok(Ok(())) | Ok(Err(RaftError::APIError(InitializeError::NotAllowed(_)))) => Ok(()),
-            Ok(Err(error)) => Err(GroupError::Raft {
-                group,
-                why: error.to_string(),
-            }),
-            Err(_elapsed) => Err(GroupError::TimedOut {
-                group,
-                what: "initialize",
-            }),
-        }
+    pub fn initialize(&self, voters: BTreeSet<NodeId>) -> BoxFuture<'_, Result<(), GroupError>> {
+        Box::pin(async move {
+            let group = self.inner.id;
+            let running = self
+                .running()
+                .map_err(|_stopped| GroupError::NotRunning { group })?;
+            if self.inner.gate.is_rejoining() {
+                return Ok(());
+            }
+            let members: std::collections::BTreeMap<u64, ()> =
+                voters.into_iter().map(|voter| (voter.0, ())).collect();
+            let founding = running.raft.initialize(members);
+            match time::timeout(self.inner.config.propose_deadline(), founding).await {
+                Ok(Ok(())) | Ok(Err(RaftError::APIError(InitializeError::NotAllowed(_)))) => Ok(()),
+                Ok(Err(error)) => Err(GroupError::Raft {
+                    group,
+                    why: error.to_string(),
+                }),
+                Err(_elapsed) => Err(GroupError::TimedOut {
+                    group,
+                    what: "initialize",
+                }),
+            }
+        })
     }
 
     /// Appends records through the batcher; one outcome for each sub-batch, in order, whose first
@@ -192,6 +197,7 @@ impl Group {
     pub async fn append(&self, subs: Vec<SubBatch>) -> Result<Vec<AppendOutcome>, ProposeError> {
         let running = self.running()?;
         propose::leadership(&running.raft)?;
+        self.rouse().await?;
         self.admit(self.inner.config.refuse_records_permille)?;
         running.batcher.append(subs).await
     }
@@ -203,6 +209,7 @@ impl Group {
     pub async fn command(&self, command: Command) -> Result<Reply, ProposeError> {
         let running = self.running()?;
         propose::leadership(&running.raft)?;
+        self.rouse().await?;
         self.admit(self.inner.config.refuse_entries_permille)?;
         let bytes = command.encode().expect("commands are plain values");
         let proposal = Proposal::Command(bytes);
@@ -229,6 +236,7 @@ impl Group {
     pub async fn mark_point(&self) -> Result<(), ProposeError> {
         let running = self.running()?;
         propose::leadership(&running.raft)?;
+        self.rouse().await?;
         running.batcher.point().await
     }
 
@@ -246,6 +254,7 @@ impl Group {
     pub async fn trim_to_point(&self, to: TrimTo) -> Result<Option<u64>, ProposeError> {
         let running = self.running()?;
         propose::leadership(&running.raft)?;
+        self.rouse().await?;
         let upto = self.inner.shared.read(|core| match to {
             TrimTo::Index(index) => core.points.at_or_before(index),
             TrimTo::BeforeMs(time_ms) => core.points.not_after(time_ms),
@@ -280,40 +289,43 @@ impl Group {
     ///
     /// # Errors
     /// See [`ProposeError`]; a read proposes nothing, so every error means "ask again".
-    pub async fn read_barrier(&self) -> Result<u64, ProposeError> {
-        let running = self.running()?;
-        propose::leadership(&running.raft)?;
-        if planted::is(Bug::StaleLease) {
-            return Ok(self.applied());
-        }
-        let deadline = time::now() + self.inner.config.propose_deadline();
-        let timed_out = ProposeError::Unknown {
-            why: UnknownWhy::TimedOut,
-        };
-        let barrier = async {
-            let lease = self.inner.config.read_lease();
-            let by_lease =
-                LinearizerOption::new(Some(lease), false).with_wait_timeout(Duration::ZERO);
-            let lease = running.raft.get_read_linearizer(by_lease).await;
-            let linearizer = match lease {
-                Ok(linearizer) => linearizer,
-                Err(RaftError::Fatal(_)) => return Err(ProposeError::Stopped),
-                Err(RaftError::APIError(_)) => running
-                    .raft
-                    .get_read_linearizer(ReadPolicy::ReadIndex)
-                    .await
-                    .map_err(barrier_error)?,
+    pub fn read_barrier(&self) -> BoxFuture<'_, Result<u64, ProposeError>> {
+        Box::pin(async move {
+            let running = self.running()?;
+            propose::leadership(&running.raft)?;
+            self.inner.rest.asked(&running.raft);
+            if planted::is(Bug::StaleLease) {
+                return Ok(self.applied());
+            }
+            let deadline = time::now() + self.inner.config.propose_deadline();
+            let timed_out = ProposeError::Unknown {
+                why: UnknownWhy::TimedOut,
             };
-            let index = linearizer.read_log_id().index();
-            linearizer
-                .await_ready(&running.raft)
+            let barrier = async {
+                let lease = self.inner.config.read_lease();
+                let by_lease =
+                    LinearizerOption::new(Some(lease), false).with_wait_timeout(Duration::ZERO);
+                let lease = running.raft.get_read_linearizer(by_lease).await;
+                let linearizer = match lease {
+                    Ok(linearizer) => linearizer,
+                    Err(RaftError::Fatal(_)) => return Err(ProposeError::Stopped),
+                    Err(RaftError::APIError(_)) => running
+                        .raft
+                        .get_read_linearizer(ReadPolicy::ReadIndex)
+                        .await
+                        .map_err(barrier_error)?,
+                };
+                let index = linearizer.read_log_id().index();
+                linearizer
+                    .await_ready(&running.raft)
+                    .await
+                    .map_err(|_fatal| ProposeError::Stopped)?;
+                Ok(index)
+            };
+            time::timeout_at(deadline, barrier)
                 .await
-                .map_err(|_fatal| ProposeError::Stopped)?;
-            Ok(index)
-        };
-        time::timeout_at(deadline, barrier)
-            .await
-            .unwrap_or(Err(timed_out))
+                .unwrap_or(Err(timed_out))
+        })
     }
 
     /// The last applied index; 0 before the first.
@@ -385,14 +397,16 @@ impl Group {
     }
 
     /// Ends everything but the log.
-    pub(crate) async fn stop_running(&self) {
-        if let Some(running) = &self.inner.running {
-            if let Err(error) = running.raft.shutdown().await {
-                tracing::warn!(group = %self.inner.id, %error, "replica did not stop cleanly");
+    pub(crate) fn stop_running(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            if let Some(running) = &self.inner.running {
+                if let Err(error) = running.raft.shutdown().await {
+                    tracing::warn!(group = %self.inner.id, %error, "replica did not stop cleanly");
+                }
+                running.tasks.shutdown().await;
+                running.checkpointer.write().await;
             }
-            running.tasks.shutdown().await;
-            running.checkpointer.write().await;
-        }
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use ana_env::disk::Disk;
@@ -19,6 +19,7 @@ use ana_env::net::Listener;
 use ana_env::runtime::Tasks;
 use ana_env::{Env, time};
 use ana_types::{GroupId, NodeId};
+use futures::future::BoxFuture;
 
 use crate::checkpoint::CheckpointStore;
 use crate::config::RaftNodeConfig;
@@ -30,6 +31,7 @@ use crate::peer_server::{GroupLookup, PeerServer, Replica};
 use crate::peers::{CallHandler, Peers};
 use crate::rebuild;
 use crate::repair::RaftCalls;
+use crate::rest::{self, Heard};
 use crate::state_machine::MachineKind;
 use crate::status::GroupStatus;
 use crate::succession::Losses;
@@ -52,6 +54,16 @@ struct Inner {
     peers: Peers,
     table: Mutex<BTreeMap<GroupId, Slot>>,
     tasks: Tasks,
+}
+
+/// The replicas of a node for as long as somebody else holds them.
+#[derive(Debug)]
+pub(crate) struct WeakGroups(Weak<Inner>);
+
+impl WeakGroups {
+    pub(crate) fn upgrade(&self) -> Option<Groups> {
+        self.0.upgrade().map(|inner| Groups { inner })
+    }
 }
 
 /// One group's place. It stays when the group is closed: it is small, and ids are never reused.
@@ -99,15 +111,18 @@ impl Groups {
         let tasks = Tasks::new();
         let watching = tasks.spawn(watch_disk(parts.clone()));
         assert!(watching.is_some(), "new tasks are open");
-        let inner = Inner {
+        let inner = Arc::new(Inner {
             parts,
             peers,
             table: Mutex::default(),
             tasks,
-        };
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
+        });
+        // It does not keep alive what its end belongs to.
+        let resting = inner
+            .tasks
+            .spawn(rest::run(WeakGroups(Arc::downgrade(&inner))));
+        assert!(resting.is_some(), "new tasks are open");
+        Ok(Self { inner })
     }
 
     /// This node.
@@ -147,10 +162,19 @@ impl Groups {
         id: GroupId,
         kind: MachineKind,
     ) -> Result<Group, GroupError> {
-        let network = self.inner.peers.network(id);
-        let group = Group::open(self.inner.parts.clone(), id, kind, network).await?;
+        let group = self.open_apart(id, kind).await?;
         self.table().entry(id).or_default().group = Some(group.clone());
         Ok(group)
+    }
+
+    /// Opens a replica that the table does not know yet.
+    fn open_apart(
+        &self,
+        id: GroupId,
+        kind: MachineKind,
+    ) -> BoxFuture<'_, Result<Group, GroupError>> {
+        let network = self.inner.peers.network(id);
+        Box::pin(Group::open(self.inner.parts.clone(), id, kind, network))
     }
 
     /// Waits until nobody else opens, closes or deletes the group, and keeps it so.
@@ -246,8 +270,7 @@ impl Groups {
                     Some(departure) => departure,
                     None => {
                         // What it had promised is in its log.
-                        let network = self.inner.peers.network(id);
-                        let group = Group::open(parts.clone(), id, kind, network).await?;
+                        let group = self.open_apart(id, kind).await?;
                         group.leave().await?
                     }
                 }
@@ -316,6 +339,10 @@ impl GroupLookup for Groups {
     fn may_vote_for(&self, group: GroupId, last: Option<&LogId>) -> bool {
         self.get(group)
             .is_some_and(|group| group.may_vote_for(last))
+    }
+
+    fn heard(&self, group: GroupId, what: Heard) -> bool {
+        self.get(group).is_none_or(|group| group.heard(what))
     }
 
     fn peer_lost(&self, node: NodeId) {

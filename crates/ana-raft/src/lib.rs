@@ -6,6 +6,10 @@
 //! (what the rest of the program holds), then the transport.
 //!
 //! Must stay true: no other crate names an openraft type, and nothing here names HTTP or AWS.
+//!
+//! What awaits openraft returns a boxed future instead of being an `async fn`: the body of an `async fn` is compiled by
+//! each crate that awaits it, and openraft is large. The same holds for the doors of the crates above (`Router`, `Node`,
+//! `commands::run`).
 
 pub mod types;
 pub mod entry;
@@ -24,6 +28,7 @@ mod propose;
 mod trimmer;
 mod upkeep;
 pub mod succession;
+pub mod rest;
 
 pub mod status;
 pub mod group;

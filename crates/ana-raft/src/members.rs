@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ana_env::time;
 use ana_types::NodeId;
+use futures::future::BoxFuture;
 use openraft::ChangeMembers;
 use openraft::async_runtime::WatchReceiver as _;
 use openraft::errors::{ClientWriteError, RaftError};
@@ -23,10 +24,10 @@ const LEARNER_LAG_MAX: u64 = 5000;
 pub(crate) const PROMOTE_LAG_MAX: u64 = 64;
 
 impl Group {
-    fn leading(&self) -> Result<Raft, GroupError> {
+    async fn leading(&self) -> Result<Raft, GroupError> {
         let group = self.id();
         let raft = self.raft().ok_or(GroupError::NotRunning { group })?;
-        if self.is_leader() {
+        if self.is_leader() && self.rouse().await.is_ok() {
             Ok(raft)
         } else {
             Err(GroupError::NotLeader {
@@ -40,31 +41,33 @@ impl Group {
     ///
     /// # Errors
     /// When this replica does not lead, or it takes too long; the learner may then be added still.
-    pub async fn add_learner(&self, node: NodeId) -> Result<(), GroupError> {
-        let raft = self.leading()?;
-        self.invite(node).await?;
-        let lag_max = LEARNER_LAG_MAX;
-        let wait = raft.wait(Some(CHANGE_WAIT));
-        let caught_up = wait.metrics(
-            |m| {
-                let last = m.last_log_index.unwrap_or(0);
-                let replication = m.replication.as_ref();
-                // Who leads no more does not know.
-                let of_node = replication.map(|it| it.get(&node.0));
-                of_node.is_none_or(|it| {
-                    let matched = it.and_then(|it| it.as_ref()).map(|id| id.index);
-                    matched.is_some_and(|matched| last.saturating_sub(matched) <= lag_max)
-                })
-            },
-            "the new learner has caught up",
-        );
-        match caught_up.await {
-            Ok(_) => Ok(()),
-            Err(_waited) => Err(GroupError::TimedOut {
-                group: self.id(),
-                what: "a new learner",
-            }),
-        }
+    pub fn add_learner(&self, node: NodeId) -> BoxFuture<'_, Result<(), GroupError>> {
+        Box::pin(async move {
+            let raft = self.leading().await?;
+            self.invite(node).await?;
+            let lag_max = LEARNER_LAG_MAX;
+            let wait = raft.wait(Some(CHANGE_WAIT));
+            let caught_up = wait.metrics(
+                |m| {
+                    let last = m.last_log_index.unwrap_or(0);
+                    let replication = m.replication.as_ref();
+                    // Who leads no more does not know.
+                    let of_node = replication.map(|it| it.get(&node.0));
+                    of_node.is_none_or(|it| {
+                        let matched = it.and_then(|it| it.as_ref()).map(|id| id.index);
+                        matched.is_some_and(|matched| last.saturating_sub(matched) <= lag_max)
+                    })
+                },
+                "the new learner has caught up",
+            );
+            match caught_up.await {
+                Ok(_) => Ok(()),
+                Err(_waited) => Err(GroupError::TimedOut {
+                    group: self.id(),
+                    what: "a new learner",
+                }),
+            }
+        })
     }
 
     /// Makes exactly these nodes the voters; former voters leave. Leader only. New ones must be
@@ -78,25 +81,27 @@ impl Group {
     }
 
     /// One change of the members, to its end: both steps of it when it needs a joint phase.
-    pub(crate) async fn change(
+    pub(crate) fn change(
         &self,
         change: ChangeMembers<u64, ()>,
         former: Former,
-    ) -> Result<(), GroupError> {
-        let raft = self.leading()?;
-        let retain = former == Former::Follow;
-        let changing = async {
-            let _alone = self.inner.changing.lock().await;
-            raft.change_membership(change, retain).await
-        };
-        match time::timeout(CHANGE_WAIT, changing).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(self.change_error(error)),
-            Err(_elapsed) => Err(GroupError::TimedOut {
-                group: self.id(),
-                what: "a change of members",
-            }),
-        }
+    ) -> BoxFuture<'_, Result<(), GroupError>> {
+        Box::pin(async move {
+            let raft = self.leading().await?;
+            let retain = former == Former::Follow;
+            let changing = async {
+                let _alone = self.inner.changing.lock().await;
+                raft.change_membership(change, retain).await
+            };
+            match time::timeout(CHANGE_WAIT, changing).await {
+                Ok(Ok(_)) => Ok(()),
+                Ok(Err(error)) => Err(self.change_error(error)),
+                Err(_elapsed) => Err(GroupError::TimedOut {
+                    group: self.id(),
+                    what: "a change of members",
+                }),
+            }
+        })
     }
 
     fn change_error(&self, error: RaftError<TC, ClientWriteError<TC>>) -> GroupError {
@@ -120,35 +125,37 @@ impl Group {
     ///
     /// # Errors
     /// When this replica does not lead, or the other does not take over in time.
-    pub async fn transfer_leader(&self, to: NodeId) -> Result<(), GroupError> {
-        if self.leader() == Some(to) {
-            return Ok(());
-        }
-        let group = self.id();
-        let raft = self.leading()?;
-        raft.trigger()
-            .transfer_leader(to.0)
-            .await
-            .map_err(|fatal| GroupError::Raft {
-                group,
-                why: fatal.to_string(),
-            })?;
-        let within = self.inner.config.silence() * 2;
-        raft.wait(Some(within))
-            .metrics(|m| m.current_leader == Some(to.0), "the other leads")
-            .await
-            .map_err(|_waited| GroupError::TimedOut {
-                group,
-                what: "a transfer of leadership",
-            })?;
-        Ok(())
+    pub fn transfer_leader(&self, to: NodeId) -> BoxFuture<'_, Result<(), GroupError>> {
+        Box::pin(async move {
+            if self.leader() == Some(to) {
+                return Ok(());
+            }
+            let group = self.id();
+            let raft = self.leading().await?;
+            raft.trigger()
+                .transfer_leader(to.0)
+                .await
+                .map_err(|fatal| GroupError::Raft {
+                    group,
+                    why: fatal.to_string(),
+                })?;
+            let within = self.inner.config.silence() * 2;
+            raft.wait(Some(within))
+                .metrics(|m| m.current_leader == Some(to.0), "the other leads")
+                .await
+                .map_err(|_waited| GroupError::TimedOut {
+                    group,
+                    what: "a transfer of leadership",
+                })?;
+            Ok(())
+        })
     }
 
     /// Removes a node whose log is lost. The answer is the index at which the voters without it
     /// are committed: it may begin anew once it knows that. Somebody may have it follow again in the
     /// meantime: without a vote nothing counts on it. Leader only; repeating it is harmless.
     pub(crate) async fn evict(&self, node: NodeId) -> Result<u64, GroupError> {
-        let raft = self.leading()?;
+        let raft = self.leading().await?;
         let known = |raft: &Raft| {
             let metrics = raft.metrics();
             let metrics = metrics.borrow_watched();
@@ -189,7 +196,7 @@ impl Group {
     /// One step of taking an evicted node back: learner first, voter when it has caught up. True
     /// when it is a voter. Leader only.
     pub(crate) async fn readmit(&self, node: NodeId) -> Result<bool, GroupError> {
-        let raft = self.leading()?;
+        let raft = self.leading().await?;
         if raft.voter_ids().any(|voter| voter == node.0) {
             return Ok(true);
         }
@@ -236,6 +243,7 @@ impl Group {
             log_bytes: inner.log.bytes(),
             points,
             queued_bytes: 0,
+            resting: self.is_resting(),
             peers: Vec::new(),
             health: self.health(),
         };

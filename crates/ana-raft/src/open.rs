@@ -29,6 +29,7 @@ use crate::left::{self, Left};
 use crate::log_store::LogStore;
 use crate::points::Image;
 use crate::rebuild;
+use crate::rest::Rest;
 use crate::snapshot;
 use crate::state_machine::{Core, MachineKind, Shared, StateMachine};
 use crate::succession::{Losses, Successor};
@@ -102,6 +103,7 @@ impl Group {
             log,
             shared,
             gate,
+            rest: Arc::new(Rest::new(Arc::clone(&parts.env.clock))),
             running: None,
             owed,
             broken,
@@ -272,6 +274,7 @@ fn run(parts: &Parts, inner: &Inner, raft: Raft, rejoin: Option<Rejoin>) -> Runn
         raft: raft.clone(),
         shared: Arc::clone(&inner.shared),
         batcher: Arc::clone(&batcher),
+        rest: Arc::clone(&inner.rest),
     };
     let gatekeeper = gatekeeper(inner, raft.clone(), rejoin);
     let watchman = Watchman {
@@ -286,6 +289,7 @@ fn run(parts: &Parts, inner: &Inner, raft: Raft, rejoin: Option<Rejoin>) -> Runn
         config: Arc::clone(config),
         raft: raft.clone(),
         gate: Arc::clone(&inner.gate),
+        rest: Arc::clone(&inner.rest),
         losses: parts.losses.clone(),
     };
     let spawned = [

@@ -46,6 +46,7 @@ use crate::peer::limits::{
     SEND_BUFFER_BYTES, SERVER_LIVENESS, SMALL_APPEND_BYTES, WINDOW_BYTES,
 };
 use crate::peers::CallHandler;
+use crate::rest::Heard;
 use crate::types::LogId;
 
 /// Finds the replicas of this node and says what they take.
@@ -73,8 +74,23 @@ pub trait GroupLookup: Send + Sync + Debug {
     /// here had more than that.
     fn may_vote_for(&self, group: GroupId, last: Option<&LogId>) -> bool;
 
+    /// Something came for a group from another replica of it: one that rests wakes. Answers whether a ballot may be looked
+    /// at now.
+    fn heard(&self, _group: GroupId, _what: Heard) -> bool {
+        true
+    }
+
     /// A stream of `node` to this one has ended: it may be dead.
     fn peer_lost(&self, node: NodeId);
+}
+
+/// An append, as a replica that rests hears it.
+fn heard_of(append: &wire::Append) -> Heard {
+    if append.entries.is_empty() {
+        Heard::Heartbeat
+    } else {
+        Heard::Work
+    }
 }
 
 /// Whether the group takes this append. One without entries is always taken.

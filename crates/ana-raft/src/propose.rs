@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ana_env::time;
 use ana_types::NodeId;
+use futures::future::BoxFuture;
 use openraft::alias::OneshotReceiverOf;
 use openraft::async_runtime::WatchReceiver as _;
 use openraft::errors::{ClientWriteError, ForwardToLeader};
@@ -74,20 +75,22 @@ pub(crate) async fn settle(pending: Pending) -> Result<Answer, ProposeError> {
 }
 
 /// Hands a proposal over and waits for its answer, at most until the deadline.
-pub(crate) async fn propose(
-    raft: &Raft,
+pub(crate) fn propose<'a>(
+    raft: &'a Raft,
     proposal: Proposal,
     within: Duration,
-) -> Result<Answer, ProposeError> {
-    let leader = leadership(raft)?;
-    let deadline = time::now() + within;
-    let pending = submit(raft, leader, proposal, within).await?;
-    match time::timeout_at(deadline, settle(pending)).await {
-        Ok(settled) => settled,
-        Err(_elapsed) => Err(ProposeError::Unknown {
-            why: UnknownWhy::TimedOut,
-        }),
-    }
+) -> BoxFuture<'a, Result<Answer, ProposeError>> {
+    Box::pin(async move {
+        let leader = leadership(raft)?;
+        let deadline = time::now() + within;
+        let pending = submit(raft, leader, proposal, within).await?;
+        match time::timeout_at(deadline, settle(pending)).await {
+            Ok(settled) => settled,
+            Err(_elapsed) => Err(ProposeError::Unknown {
+                why: UnknownWhy::TimedOut,
+            }),
+        }
+    })
 }
 
 fn not_leader(forward: &ForwardToLeader<TC>) -> ProposeError {

@@ -33,10 +33,11 @@ use crate::error::GroupError;
 use crate::groups::Groups;
 use crate::peers::{CallError, CallHandler, RemoteFault};
 use crate::rebuild;
+use crate::rest;
 use crate::status::GroupHealth;
 use crate::upkeep::Rejoin;
 
-/// Calls of this crate have this kind; every other kind is the router's.
+/// Calls of repairs have this kind.
 pub const CALL_KIND: u32 = 0xFFFF_0001;
 /// How long one call to a leader may take.
 const CALL_WAIT: Duration = Duration::from_secs(40);
@@ -252,10 +253,13 @@ impl fmt::Debug for RaftCalls {
 #[async_trait]
 impl CallHandler for RaftCalls {
     async fn call(&self, kind: u32, body: Bytes) -> Result<Bytes, CallError> {
-        if kind != CALL_KIND {
+        if kind != CALL_KIND && kind != rest::CALL_KIND {
             return self.others.call(kind, body).await;
         }
         let malformed = || CallError::Remote(RemoteFault::Malformed);
+        if kind == rest::CALL_KIND {
+            return rest::answer(&self.groups, &body).ok_or_else(malformed);
+        }
         let ask: Ask = unseal(&body).map_err(|_not_ours| malformed())?;
         seal(&self.groups.help(ask).await).map_err(|_never| malformed())
     }

@@ -86,6 +86,8 @@ pub struct GroupStatus {
     pub points: usize,
     /// Bytes of records waiting or in flight here.
     pub queued_bytes: u64,
+    /// Whether it rests, because there is nothing to do.
+    pub resting: bool,
     /// How far the others are; only a leader knows.
     pub peers: Vec<PeerProgress>,
     /// Whether it does its part.

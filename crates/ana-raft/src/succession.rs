@@ -20,6 +20,7 @@ use openraft::async_runtime::WatchReceiver as _;
 use tokio::sync::watch;
 
 use crate::config::RaftNodeConfig;
+use crate::rest::Rest;
 use crate::types::Raft;
 use crate::upkeep::Gate;
 
@@ -67,6 +68,7 @@ pub(crate) struct Successor {
     pub(crate) config: Arc<RaftNodeConfig>,
     pub(crate) raft: Raft,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) rest: Arc<Rest>,
     pub(crate) losses: Losses,
 }
 
@@ -77,14 +79,32 @@ impl Successor {
         let mut seen = losses.borrow_and_update().clone();
         while losses.changed().await.is_ok() {
             let now = losses.borrow_and_update().clone();
+            let lost = |node: NodeId| now.get(&node) != seen.get(&node);
+            self.wake_for(&lost);
             if let Some(leader) = self.leader()
                 && leader != self.node
-                && now.get(&leader) != seen.get(&leader)
+                && lost(leader)
             {
                 tracing::debug!(group = %self.group, %leader, "a stream of the leader ended");
                 self.succeed(leader).await;
             }
             seen = now;
+        }
+    }
+
+    /// A replica that rests wakes when its leader is lost; one that leads, when somebody else is: who starts again has to
+    /// hear of it.
+    fn wake_for(&self, lost: &impl Fn(NodeId) -> bool) {
+        if !self.rest.is_resting() {
+            return;
+        }
+        let leader = self.leader();
+        if leader == Some(self.node) {
+            if self.raft.voter_ids().any(|voter| lost(NodeId(voter))) {
+                self.rest.asked(&self.raft);
+            }
+        } else if leader.is_none_or(lost) {
+            self.rest.wake(&self.raft, self.config.silence());
         }
     }
 

@@ -23,6 +23,7 @@ use crate::config::RaftNodeConfig;
 use crate::entry::Proposal;
 use crate::error::ProposeError;
 use crate::propose;
+use crate::rest::Rest;
 use crate::state_machine::{MachineKind, Shared};
 use crate::types::{Raft, TC};
 
@@ -107,6 +108,7 @@ pub(crate) struct Pointer {
     pub(crate) raft: Raft,
     pub(crate) shared: Arc<Shared>,
     pub(crate) batcher: Arc<Batcher>,
+    pub(crate) rest: Arc<Rest>,
 }
 
 impl Pointer {
@@ -137,6 +139,7 @@ impl Pointer {
             let grown = work.saturating_sub(work_then);
             let late = since.elapsed() >= Duration::from_millis(self.config.point_ms);
             if grown >= self.config.point_bytes || (grown > 0 && late) {
+                self.rest.asked(&self.raft);
                 self.point().await;
             }
         }

@@ -8,6 +8,7 @@ mod points;
 mod propose;
 mod rebuild;
 mod repair;
+mod rest;
 mod restart;
 mod storage_suite;
 mod succession;

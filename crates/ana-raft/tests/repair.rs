@@ -18,7 +18,7 @@ use ana_env::real::RealNet;
 use ana_env::{Env, time};
 use ana_raft::{
     CallError, CallHandler, Group, GroupHealth, Groups, MachineKind, MemoryCheckpoints, PeerServer,
-    Peers, RemoteFault,
+    Peers, RaftNodeConfig, RemoteFault,
 };
 use ana_types::NodeId;
 use async_trait::async_trait;
@@ -66,9 +66,18 @@ pub(crate) fn env_on(id: NodeId, disk: &MemoryDisk) -> Env {
 }
 
 pub(crate) async fn node_on(id: NodeId, disk: MemoryDisk) -> Node {
+    node_with(id, disk, |_| {}).await
+}
+
+pub(crate) async fn node_with(
+    id: NodeId,
+    disk: MemoryDisk,
+    change: impl Fn(&mut RaftNodeConfig),
+) -> Node {
     let env = env_on(id, &disk);
     let peers = Peers::new(env.clone(), id);
-    let settings = config(id);
+    let mut settings = config(id);
+    change(&mut settings);
     let checkpoints = Arc::new(MemoryCheckpoints::new());
     let groups = Groups::start(env, settings, checkpoints, peers.clone())
         .await

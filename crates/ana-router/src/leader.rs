@@ -146,6 +146,9 @@ pub(crate) async fn at_leader<W: Work>(
         // Where another is known to lead already, the node is asked in spite of it, and may not even be there.
         let may_be_overtaken =
             repeat == Repeat::Never && led_by(context, group).is_none_or(|leader| leader == node);
+        if let Some(replica) = context.groups.get(group) {
+            replica.expect_leader();
+        }
         let asked = forward::ask(context, node, work, &mut body, within);
         let attempt = tokio::select! {
             biased;

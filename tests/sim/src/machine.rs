@@ -296,6 +296,9 @@ pub fn zone(node: usize) -> &'static str {
     ["a", "b", "c"][node % 3]
 }
 
+/// So soon that shards rest between two puts.
+const REST_AFTER_MS: u64 = 400;
+
 /// The configuration a person would write for this node.
 fn config(plan: &Plan, node: usize) -> NodeConfig {
     let members: String = (0..plan.nodes)
@@ -313,6 +316,7 @@ fn config(plan: &Plan, node: usize) -> NodeConfig {
     let text = format!(
         "node_id = {}\nzone = \"{}\"\ndata_dir = \"{DATA_DIR}\"\npeer = \"{}:7000\"\napi = \"{}\"\nlimits = \"off\"\n\
          transition_ms = 100\nretention_hour_ms = {hour}\n\
+         [raft]\nrest_after_ms = {REST_AFTER_MS}\n\
          [log]\nsegment_bytes = 65536\ncache_bytes = 65536\n\
          [trim]\npoint_bytes = 16384\npoint_ms = 1000\ncheck_ms = 700\n{members}",
         node + 1,

@@ -61,6 +61,15 @@ impl Access {
         self
     }
 
+    /// Signs every request with this, unless there is something to sign with already.
+    #[must_use]
+    pub fn signing_at_least_with(self, signer: impl FnOnce() -> Signer) -> Access {
+        if self.signer.is_some() {
+            return self;
+        }
+        self.signing(signer())
+    }
+
     pub(super) fn signer(&self) -> Option<&Signer> {
         self.signer.as_deref()
     }

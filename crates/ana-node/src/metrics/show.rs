@@ -108,6 +108,7 @@ const REPLICA: &[Column<GroupStatus>] = &[
     gauge("replica_last_index", "Last entry of its log", |it| it.last_index),
     gauge("replica_applied_index", "Last entry it applied", |it| it.applied_index),
     gauge("replica_log_bytes", "Bytes of its log on disk", |it| Some(it.log_bytes)),
+    gauge("replica_is_resting", "1 while the replica rests, because there is nothing to do", |it| Some(u64::from(it.resting))),
     gauge("replica_queued_bytes", "Bytes of records that wait or are on their way", |it| Some(it.queued_bytes)),
 ];
 

@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 
 use super::replica::ReplicaStopped;
 use super::session::refusal;
-use super::{GroupLookup, admits};
+use super::{GroupLookup, admits, heard_of};
 use crate::convert;
 use crate::peer::limits::{APPEND_BYTES_HELD_MAX, APPENDS_IN_FLIGHT_MAX};
 use crate::types::TC;
@@ -93,6 +93,8 @@ impl AppendSessions {
 
     /// Takes one append; answers what can be answered at once.
     pub(super) fn take(&mut self, group: GroupId, id: u64, append: wire::Append) -> Vec<Frame> {
+        // It wakes one that rests; appends may always be looked at.
+        let _ = self.groups.heard(group, heard_of(&append));
         let number = append.session;
         let newest = self
             .sessions

@@ -20,12 +20,13 @@ use tonic::{Status, Streaming};
 
 use super::appends::{AppendSessions, Output};
 use super::replica::{Replica, ReplicaStopped};
-use super::{GroupLookup, admits};
+use super::{GroupLookup, admits, heard_of};
 use crate::convert::{self, ConvertError};
 use crate::peer::limits::{
     REPLICA_ANSWER_MAX, REQUESTS_RUNNING_MAX, SNAPSHOT_ANSWER_MAX, SWEEP_EVERY,
 };
 use crate::peer::link::Lane;
+use crate::rest::Heard;
 use crate::types::TC;
 
 pub(super) fn refusal(reason: RefusalReason) -> Body {
@@ -177,6 +178,14 @@ impl Session {
             .groups
             .replica(group)
             .ok_or(RefusalReason::GroupAbsent)?;
+        let heard = match &body {
+            Body::Append(append) => heard_of(append),
+            Body::Vote(_) | Body::PreVote(_) => Heard::Ballot,
+            _ => Heard::Work,
+        };
+        if !self.groups.heard(group, heard) {
+            return Err(RefusalReason::VotesSuspended);
+        }
         if let Body::Vote(ballot) | Body::PreVote(ballot) = &body {
             let last = ballot.last.as_ref().map(convert::log_id_from_wire);
             if !self.groups.may_vote_for(group, last.as_ref()) {

@@ -15,7 +15,7 @@ use futures::stream::FuturesUnordered;
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
 
-use super::{ensure_stream, full_speed};
+use super::{full_speed, stream};
 use crate::client::error::ClientError;
 use crate::client::kinesis::StartAt;
 use crate::client::subscription::Subscription;
@@ -130,7 +130,7 @@ struct Run {
 
 impl BenchFanout {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        ensure_stream(context, &self.stream, self.shards).await?;
+        stream::ensure(context, &self.stream, self.shards).await?;
         let (stop, stopped) = watch::channel(false);
         let (ready, mut readies) = mpsc::channel(1);
         let subscriptions = subscriptions(context, &self.stream, self.consumers).await?;

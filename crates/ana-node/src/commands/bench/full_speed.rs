@@ -4,21 +4,22 @@
 //! nothing else. Whether consumers slow one another or the producers by more than the CPU they use is seen from the
 //! CPU time beside the rates: on a machine whose CPUs are all busy every consumer takes something from somebody.
 
-use std::fs::read_to_string;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ana_env::{Clock, runtime, time};
-use http::Method;
+use ana_env::runtime;
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::{BenchPut, Counts, WARM_UP, fanout};
+use super::cpu::{Processes, Used};
+use super::fanout;
+use super::load::{Counts, Load, Meter, Window, broken_off};
+use super::measure::{WARM_UP, sleep_until};
 use crate::client::error::ClientError;
 use crate::client::subscription::Subscription;
-use crate::commands::{Context, node};
-use crate::error::{CliError, Exit};
+use crate::commands::Context;
+use crate::error::CliError;
 use crate::histogram::ms;
 use crate::output::Table;
 
@@ -26,8 +27,6 @@ use crate::output::Table;
 const RECORDS_PER_REQUEST: u32 = 500;
 const RECORD_BYTES: u32 = 1024;
 const IN_FLIGHT: u32 = 4;
-/// `/proc` counts CPU time in hundredths of a second on every Linux (`USER_HZ`).
-const MS_PER_TICK: u64 = 10;
 
 /// What was seen with so many consumers.
 #[derive(Debug)]
@@ -37,18 +36,7 @@ pub(super) struct Step {
     puts: Counts,
     /// Records that each consumer was pushed.
     pushed: Vec<u64>,
-    cpu: Cpu,
-}
-
-/// CPU time in milliseconds; none where it cannot be known, as on another machine.
-#[derive(Debug, Clone, Copy)]
-struct Cpu {
-    /// All nodes together.
-    nodes: Option<u64>,
-    /// `ana up`, through whose front door all bytes go.
-    door: Option<u64>,
-    /// This program: producers and consumers.
-    own: Option<u64>,
+    used: Used,
 }
 
 /// Producers alone, or with consumers of every shard of the stream.
@@ -69,23 +57,24 @@ pub(super) async fn step(
             Some(runtime::spawn(reader))
         })
         .collect();
-    let producers = BenchPut {
+    let producers = Load {
         stream: stream.to_owned(),
-        shards: 1,
+        single: false,
         records_per_request: RECORDS_PER_REQUEST,
         record_bytes: RECORD_BYTES,
         in_flight: IN_FLIGHT,
-        seconds,
+        rate_per_s: None,
     };
+    let requests = producers.requests(context)?;
+    let processes = Processes::find(context, stream).await;
     let clock = context.env.clock.as_ref();
     let from = clock.elapsed() + WARM_UP;
     let until = from + Duration::from_secs(seconds);
-    let nodes = processes(context).await;
     let look = || {
         let count = |it: &Arc<AtomicU64>| it.load(Ordering::Relaxed);
         (
             pushed.iter().map(count).collect::<Vec<_>>(),
-            Cpu::used(&nodes),
+            processes.used(),
         )
     };
     let looks = async {
@@ -94,12 +83,13 @@ pub(super) async fn step(
         sleep_until(clock, until).await;
         (first, look())
     };
-    let (puts, (first, last)) = futures::join!(producers.measure(context, from, until), looks);
+    let meter = Arc::new(Meter::default());
+    let window = Window { from, until };
+    let puts = producers.run(context, &requests, window, &meter);
+    let (puts, (first, last)) = futures::join!(puts, looks);
     stop.send_replace(true);
     for reader in readers {
-        let read = reader
-            .await
-            .map_err(|error| CliError::new(Exit::Failed, format!("a reader broke off: {error}")))?;
+        let read = reader.await.map_err(broken_off)?;
         read.map_err(|error| context.explain(error))?;
     }
     let passed = last
@@ -112,12 +102,8 @@ pub(super) async fn step(
         seconds,
         puts: puts?,
         pushed: passed.collect(),
-        cpu: last.1.since(first.1),
+        used: last.1.since(first.1),
     })
-}
-
-async fn sleep_until(clock: &dyn Clock, at: Duration) {
-    time::sleep(at.saturating_sub(clock.elapsed())).await;
 }
 
 /// Counts what is pushed until told to stop.
@@ -137,65 +123,6 @@ async fn read(
         let records = u64::try_from(pushed.records.len()).unwrap_or(u64::MAX);
         count.fetch_add(records, Ordering::Relaxed);
     }
-}
-
-/// Process ids of the nodes, when a supervisor on this machine runs them.
-async fn processes(context: &Context) -> Vec<String> {
-    let asked = node::ask::<node::Nodes>(context, Method::GET, "/_ana/supervisor/status").await;
-    let nodes = asked.map_or_else(|_none| Vec::new(), |asked| asked.nodes);
-    let pids = nodes.into_iter().filter_map(|node| node.pid);
-    pids.map(|pid| pid.to_string()).collect()
-}
-
-impl Cpu {
-    /// What was used so far.
-    fn used(nodes: &[String]) -> Cpu {
-        let used = |pid: &String| ticks(&stat(pid)?).map(|ticks| ticks * MS_PER_TICK);
-        let parent = nodes.first().and_then(|pid| parent(&stat(pid)?));
-        Cpu {
-            nodes: nodes
-                .iter()
-                .map(used)
-                .sum::<Option<u64>>()
-                .filter(|_| !nodes.is_empty()),
-            door: parent.as_ref().and_then(used),
-            own: used(&"self".to_owned()),
-        }
-    }
-
-    fn since(self, first: Cpu) -> Cpu {
-        let since = |last: Option<u64>, first: Option<u64>| Some(last?.saturating_sub(first?));
-        Cpu {
-            nodes: since(self.nodes, first.nodes),
-            door: since(self.door, first.door),
-            own: since(self.own, first.own),
-        }
-    }
-}
-
-/// What the kernel tells of a process of this machine; none where there is no `/proc`.
-fn stat(pid: &String) -> Option<String> {
-    read_to_string(format!("/proc/{pid}/stat")).ok()
-}
-
-/// The fields of `stat` from the third on: behind the name, which may contain anything.
-fn fields(stat: &str) -> impl Iterator<Item = &str> {
-    stat.rsplit_once(") ")
-        .into_iter()
-        .flat_map(|(_, behind)| behind.split(' '))
-}
-
-/// Field 4.
-fn parent(stat: &str) -> Option<String> {
-    fields(stat).nth(1).map(str::to_owned)
-}
-
-/// User and system time: fields 14 and 15.
-fn ticks(stat: &str) -> Option<u64> {
-    let mut times = fields(stat)
-        .skip(11)
-        .map_while(|field| field.parse::<u64>().ok());
-    Some(times.next()? + times.next()?)
 }
 
 impl Step {
@@ -220,9 +147,9 @@ impl Step {
             "refused": self.puts.refused,
             "pushed_records_per_s":
                 self.pushed.iter().map(|records| records / self.seconds).collect::<Vec<_>>(),
-            "nodes_cpu_ms": self.cpu.nodes,
-            "front_door_cpu_ms": self.cpu.door,
-            "own_cpu_ms": self.cpu.own,
+            "nodes_cpu_ms": self.used.nodes_cpu_ms,
+            "front_door_cpu_ms": self.used.door_cpu_ms,
+            "own_cpu_ms": self.used.own_cpu_ms,
         })
     }
 }
@@ -255,25 +182,10 @@ pub(super) fn table(steps: &[Step]) -> Table {
             ms(latency.quantile_us(990)),
             step.spread_per_s()
                 .map_or_else(|| "-".to_owned(), |(least, most)| format!("{least}-{most}")),
-            busy(step.cpu.nodes),
-            busy(step.cpu.door),
-            busy(step.cpu.own),
+            busy(step.used.nodes_cpu_ms),
+            busy(step.used.door_cpu_ms),
+            busy(step.used.own_cpu_ms),
         ]);
     }
     table
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cpu_time_is_read_whatever_the_name_of_the_process() {
-        let stat = "7 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 21 4 0 0 20 0";
-        assert_eq!(
-            (ticks(stat), parent(stat).as_deref()),
-            (Some(25), Some("1"))
-        );
-        assert_eq!(ticks("7 (a) S 1 2"), None);
-    }
 }
