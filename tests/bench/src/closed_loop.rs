@@ -60,6 +60,30 @@ impl Counts {
             latency_us: Histogram::new_with_max(LATENCY_US_MAX, 3)?,
         })
     }
+
+    /// What is acknowledged in the window counts for the rate, what began in it for the rest.
+    fn count(
+        &mut self,
+        outcome: Result<()>,
+        began: Instant,
+        ended: Instant,
+        window: &Range<Instant>,
+    ) {
+        match outcome {
+            Ok(()) => {
+                self.acknowledged += u64::from(window.contains(&ended));
+                if window.contains(&began) {
+                    let took = u64::try_from((ended - began).as_micros()).unwrap_or(u64::MAX);
+                    self.latency_us.saturating_record(took);
+                }
+            }
+            Err(failure) if window.contains(&began) => {
+                self.failed += 1;
+                self.last_failure = Some(failure);
+            }
+            Err(_while_warming_up) => {}
+        }
+    }
 }
 
 impl Load {
@@ -125,7 +149,11 @@ impl Load {
 
 /// Random, so that nothing on the way can make it smaller.
 fn bodies(bytes: usize) -> Vec<Bytes> {
-    let body = |_| std::iter::repeat_with(|| fastrand::u8(..)).take(bytes).collect();
+    let body = |_| {
+        std::iter::repeat_with(|| fastrand::u8(..))
+            .take(bytes)
+            .collect()
+    };
     (0..BODIES).map(body).collect()
 }
 
@@ -145,22 +173,10 @@ async fn send<P: Peer>(
         let outcome = peer.put(log, body.clone()).await;
         let ended = Instant::now();
         let failed = outcome.is_err();
-        let mut counts = counts.lock().expect("no sender has panicked");
-        match outcome {
-            Ok(()) => {
-                counts.acknowledged += u64::from(window.contains(&ended));
-                if window.contains(&began) {
-                    let took = u64::try_from((ended - began).as_micros()).unwrap_or(u64::MAX);
-                    counts.latency_us.saturating_record(took);
-                }
-            }
-            Err(failure) if window.contains(&began) => {
-                counts.failed += 1;
-                counts.last_failure = Some(failure);
-            }
-            Err(_while_warming_up) => {}
-        }
-        drop(counts);
+        counts
+            .lock()
+            .expect("no sender has panicked")
+            .count(outcome, began, ended, &window);
         if failed {
             sleep(FAILED_PAUSE).await;
         }

@@ -23,7 +23,10 @@ pub(crate) struct Nats {
 
 impl Peer for Nats {
     async fn put(&self, log: usize, body: Bytes) -> Result<()> {
-        let sent = self.context.publish(self.subjects[log].clone(), body).await?;
+        let sent = self
+            .context
+            .publish(self.subjects[log].clone(), body)
+            .await?;
         sent.await?;
         Ok(())
     }

@@ -60,7 +60,10 @@ pub(crate) async fn connect(
     let replicas = i64::try_from(servers.len())?;
     for queue in &queues {
         let mut arguments = FieldTable::default();
-        arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+        arguments.insert(
+            "x-queue-type".into(),
+            AMQPValue::LongString("quorum".into()),
+        );
         arguments.insert(
             "x-quorum-initial-group-size".into(),
             AMQPValue::LongLongInt(replicas),
@@ -71,7 +74,9 @@ pub(crate) async fn connect(
         };
         let channel = &peers[0].channel;
         let declared = channel.queue_declare(queue.as_str().into(), options, arguments);
-        declared.await.with_context(|| format!("declaring {queue}"))?;
+        declared
+            .await
+            .with_context(|| format!("declaring {queue}"))?;
     }
     Ok(peers)
 }
