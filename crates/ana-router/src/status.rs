@@ -110,6 +110,8 @@ pub struct ReplicaView {
     pub applied_index: u64,
     /// Entries behind the largest last index reported.
     pub lag: u64,
+    /// Whether it rests, because there is nothing to do.
+    pub resting: bool,
     /// Health of its log in words.
     pub health: String,
 }
@@ -177,6 +179,7 @@ fn replica_report(node: NodeId, status: &GroupStatus) -> ReplicaReport {
             last_index: status.last_index.unwrap_or(0),
             applied_index: status.applied_index.unwrap_or(0),
             lag: 0,
+            resting: status.resting,
             health: health_word(&status.health),
         },
     }

@@ -19,6 +19,7 @@ pub const SOMETIMES: &[&str] = &[
     "two replicas led one group at the same time",
     "a paused leader was deposed",
     "a leadership was moved on purpose",
+    "a replica rested",
     "a snapshot was installed",
     "a log was trimmed",
     "damage was found",

@@ -133,6 +133,8 @@ pub struct ReplicaEntry {
     pub last_index: u64,
     /// Last entry it applied.
     pub applied_index: u64,
+    /// Whether it rests, because there is nothing to do.
+    pub resting: bool,
     /// Health of its log in words.
     pub health: String,
 }
@@ -286,6 +288,7 @@ fn group_entry(group: GroupView) -> GroupEntry {
                 purged_index: replica.purged_index,
                 last_index: replica.last_index,
                 applied_index: replica.applied_index,
+                resting: replica.resting,
                 health: replica.health,
             })
             .collect(),
@@ -345,6 +348,7 @@ mod tests {
                     last_index: 9,
                     applied_index: 9,
                     lag: 0,
+                    resting: false,
                     health: "ok".to_owned(),
                 })
                 .collect(),

@@ -12,6 +12,7 @@ fn report(node: u64, term: u64, leader: Option<u64>, last_index: u64) -> (NodeId
         node,
         role: "follower".to_owned(),
         purged_index: 0,
+        resting: false,
         last_index,
         applied_index: last_index,
         lag: 0,

@@ -11,6 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::Value as Json;
 
 use super::{Phase, Shared};
+use crate::counters;
 use crate::http::get;
 use crate::oracle::now;
 use crate::world::api;
@@ -44,6 +45,10 @@ pub fn note(shared: &Shared, status: &Json) {
             group["leader"].as_u64(),
         ) {
             shared.oracle().elected(id, term, leader);
+        }
+        let mut replicas = group["replicas"].as_array().into_iter().flatten();
+        if replicas.any(|replica| replica["resting"] == true) {
+            counters::saw("a replica rested");
         }
     }
 }

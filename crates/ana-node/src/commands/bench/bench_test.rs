@@ -66,7 +66,8 @@ impl Fake {
                     let fake = Arc::clone(&fake);
                     async move { Ok::<_, Infallible>(fake.answer(request).await) }
                 });
-                let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                let connection =
+                    http1::Builder::new().serve_connection(TokioIo::new(stream), service);
                 runtime::spawn(async move { connection.await.is_ok() });
             }
         });
@@ -85,7 +86,10 @@ impl Fake {
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let header = |name: &str| {
             let value = request.headers().get(name);
-            value.and_then(|it| it.to_str().ok()).unwrap_or_default().to_owned()
+            value
+                .and_then(|it| it.to_str().ok())
+                .unwrap_or_default()
+                .to_owned()
         };
         let (target, signature) = (header("x-amz-target"), header("authorization"));
         let Some((_, operation)) = target.split_once('.') else {
@@ -93,7 +97,8 @@ impl Fake {
         };
         self.requests.fetch_add(1, Ordering::Relaxed);
         let zeros = format!("{:064}", 0);
-        if !signature.starts_with("AWS4-HMAC-SHA256 Credential=test/") || signature.contains(&zeros) {
+        if !signature.starts_with("AWS4-HMAC-SHA256 Credential=test/") || signature.contains(&zeros)
+        {
             self.unsigned.fetch_add(1, Ordering::Relaxed);
         }
         let body = request.into_body().collect().await.expect("a whole body");
@@ -219,7 +224,12 @@ async fn a_stall_is_seen_in_the_latency_and_in_what_was_never_sent() {
             measure::sleep_until(clock.as_ref(), window.until).await;
             fake.answers.send_replace(true);
         };
-        let run = open_loop::run(Arc::clone(&clock), Schedule::new(from, 1_000, 1), writers, window);
+        let run = open_loop::run(
+            Arc::clone(&clock),
+            Schedule::new(from, 1_000, 1),
+            writers,
+            window,
+        );
         let (counts, ()) = futures::join!(run, released);
         let counts = counts.expect("a good end");
         assert_eq!(counts.acknowledged + counts.never_sent, 200);

@@ -129,7 +129,10 @@ mod tests {
 
     #[test]
     fn numbers_have_as_many_decimals_as_they_deserve() {
-        assert_eq!((mb(1_234_567), mb_text(1_264_567)), (1.234, "1.2".to_owned()));
+        assert_eq!(
+            (mb(1_234_567), mb_text(1_264_567)),
+            (1.234, "1.2".to_owned())
+        );
         assert_eq!((mb(0), mb_text(99_999)), (0.0, "0.0".to_owned()));
         assert_eq!(per_s(1_000, 500), 2_000);
         assert_eq!(per_s(u64::MAX, 0), u64::MAX);

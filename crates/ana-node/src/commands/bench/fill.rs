@@ -117,9 +117,7 @@ impl Filler {
             let sent = u64::try_from(records.len()).unwrap_or(u64::MAX);
             unsure += u64::from(answer.unsure) * sent;
             let results = answer.value.records;
-            let why = results
-                .iter()
-                .find_map(|result| result.error_code.clone());
+            let why = results.iter().find_map(|result| result.error_code.clone());
             let refused = records.into_iter().zip(&results);
             records = refused
                 .filter(|(_, result)| result.error_code.is_some())

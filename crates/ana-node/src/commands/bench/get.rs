@@ -85,13 +85,18 @@ impl BenchGet {
         }
         let checked = match &filled {
             Some(filled) => reading.all.check(filled),
-            None if total.records == 0 => Err(format!("there is nothing to read in {}", self.stream)),
+            None if total.records == 0 => {
+                Err(format!("there is nothing to read in {}", self.stream))
+            }
             None => Ok(()),
         };
         match checked {
             Ok(()) => Ok(Exit::Ok),
             Err(what) => Err(CliError::new(Exit::Failed, what)
-                .context(format!("endpoint {}, stream {}", context.endpoint, self.stream))
+                .context(format!(
+                    "endpoint {}, stream {}",
+                    context.endpoint, self.stream
+                ))
                 .advice("try: --fill-records N to write some first, --seconds N for more time")),
         }
     }
@@ -258,7 +263,10 @@ mod tests {
         for (line, good) in [
             ("", true),
             ("--limit 1 --readers-per-shard 4 --again --seconds 3", true),
-            ("--fill-records 10 --record-bytes 0 --shards 2 --quiet", true),
+            (
+                "--fill-records 10 --record-bytes 0 --shards 2 --quiet",
+                true,
+            ),
             ("--limit 0", false),
             ("--limit 10001", false),
             ("--readers-per-shard 0", false),

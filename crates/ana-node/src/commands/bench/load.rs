@@ -349,17 +349,37 @@ mod tests {
 
     #[test]
     fn answers_are_judged_record_by_record() {
-        let good = |acknowledged, refused| Some(Outcome::Answered { acknowledged, refused });
+        let good = |acknowledged, refused| {
+            Some(Outcome::Answered {
+                acknowledged,
+                refused,
+            })
+        };
         let record = r#"{"SequenceNumber":"1","ShardId":"s"}"#;
         for (single, records, body, expected) in [
             (true, 1, record.to_owned(), good(1, 0)),
             (true, 1, "{}".to_owned(), None),
             (true, 1, "<html>".to_owned(), None),
-            (false, 2, format!(r#"{{"FailedRecordCount":1,"Records":[{record},{{"ErrorCode":"x"}}]}}"#), good(1, 1)),
+            (
+                false,
+                2,
+                format!(r#"{{"FailedRecordCount":1,"Records":[{record},{{"ErrorCode":"x"}}]}}"#),
+                good(1, 1),
+            ),
             // Some servers leave the count out when it is zero.
             (false, 1, format!(r#"{{"Records":[{record}]}}"#), good(1, 0)),
-            (false, 2, format!(r#"{{"FailedRecordCount":0,"Records":[{record}]}}"#), None),
-            (false, 1, format!(r#"{{"FailedRecordCount":9,"Records":[{record}]}}"#), good(0, 1)),
+            (
+                false,
+                2,
+                format!(r#"{{"FailedRecordCount":0,"Records":[{record}]}}"#),
+                None,
+            ),
+            (
+                false,
+                1,
+                format!(r#"{{"FailedRecordCount":9,"Records":[{record}]}}"#),
+                good(0, 1),
+            ),
             (false, 1, "{}".to_owned(), None),
         ] {
             let judged = load(records, single).judge(body.as_bytes());

@@ -54,7 +54,14 @@ impl BenchMixed {
         let what = &self.what;
         stream::ensure(context, &what.stream, what.shards).await?;
         if let Some(records) = self.fill_records {
-            fill::fill(context, &what.stream, records, what.record_bytes, what.quiet).await?;
+            fill::fill(
+                context,
+                &what.stream,
+                records,
+                what.record_bytes,
+                what.quiet,
+            )
+            .await?;
         }
         let load = what.load(Some(self.rate));
         let measure = Measure::prepare(context, load, what.seconds, what.quiet).await?;
@@ -157,7 +164,10 @@ mod tests {
     fn a_rate_is_needed() {
         for (line, good) in [
             ("--rate 1000", true),
-            ("--rate 1000 --single --limit 100 --readers-per-shard 2", true),
+            (
+                "--rate 1000 --single --limit 100 --readers-per-shard 2",
+                true,
+            ),
             ("--rate 1000 --fill-records 5 --seconds 1 --quiet", true),
             ("", false),
             ("--rate 0", false),

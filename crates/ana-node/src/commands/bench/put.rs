@@ -153,10 +153,7 @@ mod tests {
                 "--single --in-flight 1024",
                 Some(("PutRecord", (1, 1024, None))),
             ),
-            (
-                "--rate 5000",
-                Some(("PutRecords", (500, 1024, Some(5000)))),
-            ),
+            ("--rate 5000", Some(("PutRecords", (500, 1024, Some(5000))))),
             (
                 "--single --rate 9 --in-flight 2",
                 Some(("PutRecord", (1, 2, Some(9)))),

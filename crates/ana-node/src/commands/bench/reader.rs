@@ -262,14 +262,34 @@ mod tests {
         // A slash may be escaped, and is then no part of the text as it came.
         let escaped = r#"{"Data":"\/w==","PartitionKey":"k"}"#;
         for (text, records, tip) in [
-            (r#"{"Records":[],"MillisBehindLatest":0,"NextShardIterator":"n"}"#.to_owned(), 0, true),
-            (r#"{"Records":[],"MillisBehindLatest":7,"NextShardIterator":"n"}"#.to_owned(), 0, false),
+            (
+                r#"{"Records":[],"MillisBehindLatest":0,"NextShardIterator":"n"}"#.to_owned(),
+                0,
+                true,
+            ),
+            (
+                r#"{"Records":[],"MillisBehindLatest":7,"NextShardIterator":"n"}"#.to_owned(),
+                0,
+                false,
+            ),
             // Some servers do not tell how far behind one is.
-            (r#"{"Records":[],"NextShardIterator":"n"}"#.to_owned(), 0, true),
-            (format!(r#"{{"Records":[{record},{escaped}],"MillisBehindLatest":0}}"#), 2, false),
+            (
+                r#"{"Records":[],"NextShardIterator":"n"}"#.to_owned(),
+                0,
+                true,
+            ),
+            (
+                format!(r#"{{"Records":[{record},{escaped}],"MillisBehindLatest":0}}"#),
+                2,
+                false,
+            ),
         ] {
             let page: Page<'_> = serde_json::from_str(&text).expect("readable");
-            assert_eq!((page.records.len(), page.is_tip()), (records, tip), "{text}");
+            assert_eq!(
+                (page.records.len(), page.is_tip()),
+                (records, tip),
+                "{text}"
+            );
             assert!(page.records.iter().all(|it| decoded(&it.data) == 1));
         }
     }

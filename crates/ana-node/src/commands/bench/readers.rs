@@ -72,7 +72,8 @@ impl Readers {
         });
         let mut all = AllRead::default();
         for round in try_join_all(ended).await?.chunks(self.shards.max(1)) {
-            all.rounds.push(round.iter().map(|read| read.passes).collect());
+            all.rounds
+                .push(round.iter().map(|read| read.passes).collect());
             for read in round {
                 all.total.add(read);
             }

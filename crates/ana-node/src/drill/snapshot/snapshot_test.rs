@@ -23,6 +23,7 @@ pub(in crate::drill) fn group(id: u64, shard: u32, leader: Option<u64>, term: u6
         node,
         role: "follower".to_owned(),
         purged_index: 0,
+        resting: false,
         last_index: 10,
         applied_index: 10,
         health: "ok".to_owned(),
