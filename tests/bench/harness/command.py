@@ -85,6 +85,7 @@ class Run:
         self.runs = {}
         self.servers = {}
         self.skipped = {}
+        self.remarks = {}
         self.failed = False
 
     def skip(self, name, failure, is_fault):
@@ -160,6 +161,9 @@ class Run:
             self.skip(f"{server} {case}", f"{type(failure).__name__}: {failure}", is_fault=True)
             return
         self.runs.setdefault(server, {}).setdefault(case, []).append(figures)
+        took, gave = figures.get("filled_records"), figures.get("filled_records_read")
+        if took != gave:
+            self.remarks[f"{server} {case}"] = f"gave back {gave:,} of the {took:,} records that it had acknowledged"
         say(f"  {case}: {short(figures)}")
 
     def results(self, began, load_before):
@@ -175,6 +179,7 @@ class Run:
                 "load_before": load_before, "took_s": round(time.monotonic() - self.since),
             },
             "machine": machine.facts(paths.TARGET), "servers": self.servers, "skipped": self.skipped,
+            "remarks": self.remarks,
         }
 
     def carry_out(self):

@@ -151,8 +151,8 @@ def end_everything():
     return left
 
 
-def run(arguments, env=None, folder=None, timeout_s=600, log=None):
-    """Runs a program to its end and returns what it printed. It is ended with this program, and when it takes too long."""
+def run(arguments, env=None, folder=None, timeout_s=600, log=None, good=(0,)):
+    """Runs a program to its end and returns what it printed; it fails when its exit code is not a good one. It is ended with this program, and when it takes too long."""
     popen = subprocess.Popen(
         [str(it) for it in arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         cwd=folder, env=environment(env), start_new_session=True, preexec_fn=end_with_parent, text=True,
@@ -168,7 +168,7 @@ def run(arguments, env=None, folder=None, timeout_s=600, log=None):
     if log:
         with log.open("a") as file:
             file.write(f"$ {' '.join(map(str, arguments))}\n{err}{out}\n")
-    if popen.returncode != 0:
+    if popen.returncode not in good:
         words = " / ".join(line.strip() for line in (err or out).split("\n") if line.strip())[-400:]
         raise Failed(f"{pathlib.Path(str(arguments[0])).name} ended with {popen.returncode}: {words}")
     return out

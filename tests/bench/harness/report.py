@@ -169,6 +169,8 @@ def generated(results):
         ["", "acknowledged when", "nodes"],
         [[label(name, it), it["acknowledgement"], str(it["replicas"])] for name, it in results["servers"].items()]))
     parts.append("## Commands\n" + commands(results))
+    if remarks := [f"- {case}: {what}" for case, what in results.get("remarks", {}).items()]:
+        parts.append("## Seen on the way\n" + "\n".join(remarks))
     if missing:
         parts.append("## Not measured\n" + "\n".join(missing))
     return "\n\n".join(parts)

@@ -123,8 +123,9 @@ class KinesisMock(KinesisServer):
             "CREATE_STREAM_DURATION": "10ms", "LOG_LEVEL": "ERROR",
         }
         settings = {name: str(value) for name, value in settings.items()}
-        program = JS / "node_modules" / ".bin" / "kinesis-local"
-        self.spawn([program], logs / "kinesis-mock.log", settings, JS)
+        # It reads its certificate from the folder it is started in.
+        package = JS / "node_modules" / "kinesis-local"
+        self.spawn(["node", package / "main.js"], logs / "kinesis-mock.log", settings, package)
         self.wait_for("port", lambda: listens(self.port))
 
 
@@ -248,7 +249,12 @@ class Rabbitmq(Replicated):
         def found(root):
             return root if list(root.glob("usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server")) else None
 
-        return install.debian("rabbitmq-server", found)
+        root = install.debian("rabbitmq-server", found)
+        if root != pathlib.Path("/"):
+            # Debian's script knows one place only.
+            erl = root / "usr/lib/erlang/bin/erl"
+            erl.write_text(re.sub(r"ROOTDIR=/usr/lib/erlang$", f"ROOTDIR={root}/usr/lib/erlang", erl.read_text(), flags=re.MULTILINE))
+        return root
 
     def install(self):
         version = self.home().name.rpartition("-")[2]
@@ -265,7 +271,7 @@ class Rabbitmq(Replicated):
         return {
             "PATH": ":".join(map(str, paths)), "HOME": str(folder), "LANG": "C.UTF-8",
             "LD_LIBRARY_PATH": f"{root / 'usr/lib/x86_64-linux-gnu'}:{root / 'usr/lib/aarch64-linux-gnu'}",
-        } | ({} if root == pathlib.Path("/") else {"ERLANG_HOME": str(root / "usr/lib/erlang"), "ROOTDIR": str(root / "usr/lib/erlang")})
+        }
 
     def start(self, folder, logs):
         cookie = folder / ".erlang.cookie"
