@@ -188,6 +188,19 @@ impl Encoder {
         }
     }
 
+    /// Makes room for what will be copied of these frames, in one piece.
+    pub(crate) fn reserve(&mut self, records: &[Record]) {
+        let copied = |record: &Record| {
+            let parts = record.parts();
+            match parts.payload.len() {
+                shared if shared > COPY_BYTES_MAX => frame_bytes(parts.marks.len(), 0),
+                copied => frame_bytes(parts.marks.len(), copied),
+            }
+        };
+        let bytes: u64 = records.iter().map(copied).sum();
+        self.arena.reserve(usize::try_from(bytes).unwrap_or(0));
+    }
+
     pub(crate) fn push(&mut self, record: &Record) -> Written {
         let parts = record.parts();
         let (payload_sum, mark_sums) = checksums(parts.payload, parts.marks);
@@ -272,8 +285,11 @@ fn head_sum(generation: u64, at: u32, head: &[u8]) -> u32 {
     crc32c_append(crc32c(&seed), &head[8..])
 }
 
-/// Checksum of the whole payload and of each mark's range, reading each byte once where the marks
-/// are in order and do not overlap (as they are in a batch).
+/// From here on it is cheaper to combine two checksums than to read the bytes of the second again.
+const COMBINE_BYTES_MIN: usize = 64 * 1024;
+
+/// Checksum of the whole payload and of each mark's range, reading each byte of a long range once where the marks are in
+/// order and do not overlap (as they are in a batch).
 fn checksums(payload: &[u8], marks: &[Mark]) -> (u32, Vec<u32>) {
     let range = |mark: &Mark| mark.offset as usize..(mark.offset + mark.len) as usize;
     let sums: Vec<u32> = marks.iter().map(|m| crc32c(&payload[range(m)])).collect();
@@ -285,7 +301,11 @@ fn checksums(payload: &[u8], marks: &[Mark]) -> (u32, Vec<u32>) {
             return (crc32c(payload), sums);
         }
         whole = crc32c_append(whole, &payload[done..range.start]);
-        whole = crc32c_combine(whole, *sum, range.len());
+        whole = match range.len() {
+            _ if range.start == 0 => *sum,
+            len if len < COMBINE_BYTES_MIN => crc32c_append(whole, &payload[range.clone()]),
+            len => crc32c_combine(whole, *sum, len),
+        };
         done = range.end;
     }
     (crc32c_append(whole, &payload[done..]), sums)

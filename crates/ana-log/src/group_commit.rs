@@ -48,6 +48,7 @@ impl Frames {
     }
 
     pub(crate) fn encode(&self, encoder: &mut Encoder) -> Vec<Written> {
+        encoder.reserve(&self.records);
         let encode = |record| encoder.push(record);
         self.records.iter().map(encode).collect()
     }

@@ -32,6 +32,8 @@ use crate::subscribe::sessions::Subscriptions;
 
 /// Reads that one node serves at the same time: each may hold 10 MiB.
 const READS_AT_ONCE_MAX: usize = 48;
+/// How often the loops look while the cluster is not founded.
+const FOUNDING_LOOK_EVERY: Duration = Duration::from_millis(25);
 
 /// The shared parts of one node's router.
 #[derive(Debug)]
@@ -237,7 +239,8 @@ impl Context {
     }
 
     /// For the loops: waits until the metadata of this node changes, at most for `within`. The first call, and the
-    /// first after a repair, returns at once.
+    /// first after a repair, returns at once. Founding a cluster is a chain of steps that the metadata do not show, so
+    /// it is looked more often until that is done.
     pub(crate) async fn next_look(&self, changes: &mut Changes, within: Duration) {
         if changes.receiver.is_none()
             && let Ok(meta) = self.meta()
@@ -246,6 +249,11 @@ impl Context {
             receiver.mark_changed();
             changes.receiver = Some(receiver);
         }
+        let is_founded = self.look(|meta| meta.cluster().is_some());
+        let within = match is_founded {
+            Ok(false) => within.min(FOUNDING_LOOK_EVERY),
+            Ok(true) | Err(_) => within,
+        };
         let Some(receiver) = &mut changes.receiver else {
             sleep(within).await;
             return;

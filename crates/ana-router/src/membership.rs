@@ -32,7 +32,7 @@ use crate::nodes::meta_member;
 /// Looks happen at changes of the metadata, and this often.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// A node that takes part in no election yet looks this often whether it may.
-const CONFIRM_EVERY: Duration = Duration::from_millis(100);
+const CONFIRM_EVERY: Duration = Duration::from_millis(50);
 /// A node that was removed follows the metadata for so long, so that it learns of it there.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// A node that has heard of no metadata leader for so long asks its peers for a sign of life: one that was removed
