@@ -202,7 +202,7 @@ def resident_mib(pids):
     return round(pages * PAGE_BYTES / 2**20)
 
 
-def wait_until(what, is_so, within_s, processes=(), every_s=0.05):
+def wait_until(what, is_so, within_s, processes=(), every_s=0.01):
     """Asks again and again; a server that has ended meanwhile is told of."""
     until = time.monotonic() + within_s
     while not is_so():
