@@ -4,8 +4,7 @@
 //! ```text
 //!   append ─┐ queue (bounded in items and bytes)
 //!   append ─┼──► batch: sub-batches of one shard merged ──► openraft, several in flight (bounded)
-//!   append ─┘         closed at 512 KiB, at once when nothing is in flight, after 1 ms behind one,
-//!                     and behind two when one of them settles
+//!   append ─┘         closed at 512 KiB, after 1 ms, or at once when nothing is in flight
 //! ```
 //!
 //! Must stay true
@@ -31,9 +30,7 @@ use openraft::async_runtime::WatchReceiver as _;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::assemble::{Assembled, assemble};
-use crate::config::{
-    BATCH_BYTES, BATCH_LINGER, BATCH_QUEUE_MAX, BATCHES_IN_FLIGHT_MAX, SMALL_BATCHES_IN_FLIGHT_MAX,
-};
+use crate::config::{BATCH_BYTES, BATCH_LINGER, BATCH_QUEUE_MAX, BATCHES_IN_FLIGHT_MAX};
 use crate::entry::{Answer, Proposal};
 use crate::error::{ProposeError, UnknownWhy};
 use crate::propose::{self, Pending};
@@ -271,7 +268,7 @@ impl BatchLoop {
             // With every slot taken only a settled one lets the next batch go.
             let lingering = self
                 .linger_until
-                .filter(|_| self.in_flight.len() < SMALL_BATCHES_IN_FLIGHT_MAX);
+                .filter(|_| self.in_flight.len() < BATCHES_IN_FLIGHT_MAX);
             let waiting = !self.pending.is_empty();
             let wake = tokio::select! {
                 biased;
@@ -345,8 +342,7 @@ impl BatchLoop {
         }
         self.in_flight.is_empty()
             || self.pending_bytes >= BATCH_BYTES
-            || (self.in_flight.len() < SMALL_BATCHES_IN_FLIGHT_MAX
-                && self.linger_until.is_none_or(|until| until <= time::now()))
+            || self.linger_until.is_none_or(|until| until <= time::now())
     }
 
     fn fail_pending(&mut self, error: &ProposeError) {

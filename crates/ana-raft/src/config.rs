@@ -30,9 +30,6 @@ pub const BATCH_BYTES: usize = 512 * 1024;
 pub const BATCH_LINGER: Duration = Duration::from_millis(1);
 /// Proposals of one group that may be in flight.
 pub const BATCHES_IN_FLIGHT_MAX: usize = 8;
-/// Proposals in flight beyond which a batch that is not full waits until one of them has settled: what gathers meanwhile
-/// shares one write and one fsync on each replica. Two, so that one is replicated while the next is gathered.
-pub const SMALL_BATCHES_IN_FLIGHT_MAX: usize = 2;
 /// Appends that may wait in one group.
 pub const BATCH_QUEUE_MAX: usize = 8192;
 /// Bytes of one answer to a reader of the log, and so of one append to a follower.
