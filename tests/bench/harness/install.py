@@ -1,4 +1,5 @@
 """Puts the peers and the load generators in place: what is pinned in tests/bench is what is installed, below target/bench."""
+import json
 import os
 import pathlib
 import re
@@ -91,6 +92,11 @@ def peer_load():
     return target / "release" / "ana-peer-load"
 
 
+def npm_version(package):
+    """The release of a package that npm has installed."""
+    return json.loads((JS / "node_modules" / package / "package.json").read_text())["version"]
+
+
 def venv_version(package):
     """The release of a package of the environment."""
     code = f"import importlib.metadata; print(importlib.metadata.version({package!r}))"
@@ -102,4 +108,4 @@ def word_after(text, word):
     return found.group(1) if found else "unknown"
 
 
-__all__ = ["NotInstalled", "ana", "debian", "environment", "npm", "peer_load", "pip", "venv_version", "word_after"]
+__all__ = ["NotInstalled", "ana", "debian", "environment", "npm", "npm_version", "peer_load", "pip", "venv_version", "word_after"]

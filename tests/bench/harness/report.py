@@ -43,6 +43,13 @@ def label(name, server):
     return f"{server['label']} {server.get('version', '')}".strip() + (f": not measured, {why}" if why else "")
 
 
+def peers_table(results, unit, kinds, columns):
+    """Ours and these peers, one a row; a column is its head and what it tells of a server's name."""
+    names = ["ana", *(it.name for it in kinds)]
+    rows = [[label(name, server), *(of(name) for _, of in columns)] for name, server in present(results, names)]
+    return table([unit, *(head for head, _ in columns)], rows)
+
+
 def kinesis_table(results):
     columns = [
         ("PutRecords x 500, 1 shard", lambda it: rate(results, it, "batch-1")),
@@ -54,9 +61,7 @@ def kinesis_table(results):
         ("GetRecords, 1 shard", lambda it: rate(results, it, "get-1")),
         ("16 shards", lambda it: rate(results, it, "get-16")),
     ]
-    names = ["ana", *(it.name for it in KINESIS)]
-    rows = [[label(name, server), *(of(name) for _, of in columns)] for name, server in present(results, names)]
-    return table(["records/s", *(head for head, _ in columns)], rows)
+    return peers_table(results, "records/s", KINESIS, columns)
 
 
 def replicated_table(results):
@@ -68,9 +73,7 @@ def replicated_table(results):
         ("2,048, 4 logs", lambda it: rate(results, it, "single-2048-4")),
         ("1 in flight, p50 / p99 ms", lambda it: latency(results, it, "single-1")),
     ]
-    names = ["ana", *(it.name for it in REPLICATED)]
-    rows = [[label(name, server), *(of(name) for _, of in columns)] for name, server in present(results, names)]
-    return table(["messages/s", *(head for head, _ in columns)], rows)
+    return peers_table(results, "messages/s", REPLICATED, columns)
 
 
 def ratio(ours, theirs):

@@ -96,7 +96,7 @@ class Kinesalite(KinesisServer):
 
     def install(self):
         install.npm()
-        return json.loads((JS / "node_modules" / "kinesalite" / "package.json").read_text())["version"]
+        return install.npm_version("kinesalite")
 
     def start(self, folder, logs):
         self.port = free_port()
@@ -114,7 +114,7 @@ class KinesisMock(KinesisServer):
 
     def install(self):
         install.npm()
-        return json.loads((JS / "node_modules" / "kinesis-local" / "package.json").read_text())["version"]
+        return install.npm_version("kinesis-local")
 
     def start(self, folder, logs):
         self.port = free_port()
