@@ -7,6 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use anyhow::{Result, ensure};
+
+use crate::cluster::pause;
+
 /// One acknowledged record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Acknowledged {
@@ -74,6 +78,29 @@ impl Ledger {
     /// A copy of everything.
     pub fn entries(&self) -> Entries {
         self.lock().clone()
+    }
+
+    /// Waits until each of so many shards has acknowledged a put sent after `since`, and answers how long the last one took.
+    ///
+    /// # Errors
+    /// When that takes longer than `within`.
+    pub async fn every_shard(
+        &self,
+        shards: usize,
+        since: Instant,
+        within: Duration,
+    ) -> Result<Duration> {
+        loop {
+            let first = self.resumed_after(since);
+            if first.len() == shards {
+                return Ok(first.into_values().max().unwrap_or_default());
+            }
+            ensure!(
+                since.elapsed() < within,
+                "of {shards} shards only {first:?} acknowledge"
+            );
+            pause(10).await;
+        }
     }
 
     /// For each shard, how long after `fault` the first put was acknowledged that was *sent* after it.

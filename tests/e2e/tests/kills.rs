@@ -67,17 +67,9 @@ async fn round(
 
 /// Until each shard has acknowledged a put sent after `killed`.
 async fn resumed(ledger: &Ledger, killed: Instant) -> Result<Duration> {
-    loop {
-        let first = ledger.resumed_after(killed);
-        if first.len() == usize::try_from(SHARDS)? {
-            return Ok(first.into_values().max().unwrap_or_default());
-        }
-        ensure!(
-            killed.elapsed() < Duration::from_secs(15),
-            "writing did not resume: {first:?}"
-        );
-        pause(10).await;
-    }
+    let (shards, within) = (usize::try_from(SHARDS)?, Duration::from_secs(15));
+    let gap = ledger.every_shard(shards, killed, within).await;
+    gap.context("writing did not resume")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ana_e2e::cluster::{Cluster, create_stream, now, pause};
+use ana_e2e::cluster::{Cluster, create_stream, now};
 use ana_e2e::ledger::Ledger;
 use ana_e2e::producers::{Load, Producers};
 use ana_e2e::replicas::assert_identical;
@@ -17,19 +17,7 @@ const SHARDS: usize = 6;
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 
 async fn every_shard_acknowledges(ledger: &Ledger, within: Duration) -> Result<Duration> {
-    let since = now();
-    loop {
-        let first = ledger.resumed_after(since);
-        if first.len() == SHARDS {
-            return Ok(first.into_values().max().unwrap_or_default());
-        }
-        ensure!(
-            since.elapsed() < within,
-            "only {} of {SHARDS} shards acknowledge",
-            first.len()
-        );
-        pause(10).await;
-    }
+    ledger.every_shard(SHARDS, now(), within).await
 }
 
 /// With a majority gone: puts and gets fail with 503 in time, and nothing is acknowledged.

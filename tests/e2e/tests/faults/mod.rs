@@ -82,18 +82,8 @@ pub(crate) async fn every_shard(
     since: Instant,
     within: Duration,
 ) -> Result<Duration> {
-    loop {
-        let first = ledger.resumed_after(since);
-        if first.len() == usize::try_from(SHARDS)? {
-            return Ok(first.into_values().max().unwrap_or_default());
-        }
-        ensure!(
-            since.elapsed() < within,
-            "only {} of {SHARDS} shards acknowledge",
-            first.len()
-        );
-        pause(10).await;
-    }
+    let shards = usize::try_from(SHARDS)?;
+    ledger.every_shard(shards, since, within).await
 }
 
 pub(crate) fn value(key: String) -> Value {
