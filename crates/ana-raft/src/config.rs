@@ -47,6 +47,9 @@ const NOTICE_QUEUE_MAX: u64 = 8192;
 const MACHINE_QUEUE_MAX: u64 = 256;
 /// How much of the time in which no other leader can be elected a leader reads by itself, percent.
 const READ_LEASE_PERCENT: u64 = 90;
+/// A leader may take itself to be confirmed by so much later a question than the one that was answered (`network/pipeline.rs`
+/// sees to it). More than commit notices are behind their entries on a machine that is well.
+pub(crate) const OVERSTATED_MAX: Duration = Duration::from_millis(20);
 /// Time to send one snapshot and have it installed, milliseconds.
 const SNAPSHOT_MS: u64 = 10_000;
 /// Disk use, in thousandths, at which the log itself gives up. Above what a leader or a follower
@@ -139,10 +142,11 @@ impl RaftNodeConfig {
 
     /// How long a leader reads by itself after a majority has confirmed it, counted from its question. Those who confirmed
     /// it elect nobody else for the whole of `election_max_ms`, by their own clocks: what lies between is for clocks that
-    /// do not run equally fast.
+    /// do not run equally fast, and for [`OVERSTATED_MAX`].
     #[must_use]
     pub fn read_lease(&self) -> Duration {
         Duration::from_millis(self.election_max_ms.saturating_mul(READ_LEASE_PERCENT) / 100)
+            .saturating_sub(OVERSTATED_MAX)
     }
 
     /// The end of every proposal.

@@ -17,11 +17,19 @@ pub struct Scenario {
 }
 
 /// All of them, oldest first.
-pub const SCENARIOS: &[Scenario] = &[Scenario {
-    name: "power cut soon after the first start",
-    found: "two of three nodes came back without any group: `groups` in the data directory had not been made durable",
-    plan: first_start,
-}];
+pub const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "power cut soon after the first start",
+        found: "two of three nodes came back without any group: `groups` in the data directory had not been made durable",
+        plan: first_start,
+    },
+    Scenario {
+        name: "a leader that stood still is asked to read",
+        found: "it served a read under a lease that nobody had given: the answer to an append from before the pause was taken \
+                for one to the commit notice it sent after it",
+        plan: read_after_a_pause,
+    },
+];
 
 const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -42,6 +50,36 @@ fn calm(seed: u64) -> Plan {
         pair: None,
         victim: 0,
         faults: Vec::new(),
+    }
+}
+
+fn read_after_a_pause() -> Plan {
+    Plan {
+        shards: 1,
+        producers: 2,
+        reshard: true,
+        trim: true,
+        torn_anywhere: true,
+        latency_max: ms(3),
+        safety: ms(12_000),
+        victim: 2,
+        faults: vec![
+            (
+                ms(1051),
+                Fault::Pause {
+                    who: Who::Leader(1),
+                    lasts: ms(2422),
+                },
+            ),
+            (
+                ms(2878),
+                Fault::Isolate {
+                    who: Who::Node(0),
+                    lasts: ms(875),
+                },
+            ),
+        ],
+        ..calm(1053)
     }
 }
 

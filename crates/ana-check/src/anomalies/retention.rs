@@ -38,8 +38,7 @@ fn horizon(
         return;
     };
     judgement.looked(1);
-    let took_ms = batch.answered_us.saturating_sub(batch.asked.us) / 1000;
-    let answered_ms = batch.asked.wall_ms.saturating_add(took_ms);
+    let answered_ms = batch.answered_wall_ms();
     let before = index.acknowledged_below(chain.shard, first.sequence());
     for (put, fate) in before.take(BEFORE_FIRST_MAX) {
         work.step(1);

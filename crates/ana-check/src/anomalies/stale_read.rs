@@ -127,12 +127,12 @@ fn judge_tip(
     let Some(known) = known.filter(|known| known.sequence() > position) else {
         return;
     };
-    // A reader that has nothing yet may find everything expired.
+    // A reader that has nothing yet may find everything expired when it is answered.
     let put = match known {
         Known::Put(put) => Some(put),
         Known::Read(_, seen) => seen.value().and_then(|value| Some(index.put_of(value)?.0)),
     };
-    let expired = put.is_none_or(|put| index.may_have_expired(put.sent, batch.asked.wall_ms));
+    let expired = put.is_none_or(|put| index.may_have_expired(put.sent, batch.answered_wall_ms()));
     if !expired {
         judgement.found(|| Finding {
             what: format!(

@@ -97,6 +97,14 @@ pub struct Batch {
     pub is_end: bool,
 }
 
+impl Batch {
+    /// When it came, unix milliseconds.
+    pub(crate) fn answered_wall_ms(&self) -> u64 {
+        let took_ms = self.answered_us.saturating_sub(self.asked.us) / 1000;
+        self.asked.wall_ms.saturating_add(took_ms)
+    }
+}
+
 /// A chain that a history holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChainId(pub(super) usize);

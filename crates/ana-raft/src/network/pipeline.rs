@@ -5,14 +5,16 @@
 //!
 //! Must stay true: the first request is pulled before a connection is asked for (see `network`);
 //! never more than `APPENDS_IN_FLIGHT_MAX` requests or, beyond one, `APPEND_BYTES_IN_FLIGHT_MAX`
-//! bytes are unanswered; an answer is yielded only for the oldest request.
+//! bytes are unanswered; an answer is yielded only for the oldest request, and only when openraft
+//! cannot take it for an answer to a much later one ([`overstated`]).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ana_env::time::{self, Instant};
 use ana_proto::node::v1::frame::Body;
-use ana_types::planted::{self, Bug, Kept};
+use ana_types::planted::{self, Bug};
 use futures::{Stream, StreamExt, stream};
 use openraft::RPCTypes;
 use openraft::errors::RPCError;
@@ -20,6 +22,7 @@ use openraft::raft::{AppendEntriesRequest, StreamAppendResult};
 use prost::Message;
 
 use super::{PeerNetwork, bad_message, wrong_answer};
+use crate::config::OVERSTATED_MAX;
 use crate::convert;
 use crate::peer::limits::{
     APPEND_ANSWER_MAX, APPEND_BYTES_IN_FLIGHT_MAX, APPENDS_IN_FLIGHT_MAX, BULK_SEND_MAX,
@@ -42,10 +45,34 @@ pub(super) struct Pipeline<S> {
 }
 
 struct InFlight {
+    asked: Asked,
     answer: PendingAnswer,
     bytes: usize,
     deadline: Instant,
-    last: Kept<Option<LogId>>,
+}
+
+/// What one request asked, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Asked {
+    /// The last entry that whoever accepts it has.
+    last: Option<LogId>,
+    /// Before it was sent.
+    at: Instant,
+}
+
+/// How much later than `asked` openraft takes a request to be that it learns is accepted.
+///
+/// openraft knows an answer by the entry that it matches up to, and counts everything it has asked up to there as
+/// answered: also a commit notice that came after the entries, has none of its own, and may never arrive. It then believes
+/// that its leadership was confirmed when it sent that, and would read under a lease that nobody gave it: a leader that
+/// stood still between the two is deposed by then.
+fn overstated(asked: Asked, behind: impl Iterator<Item = Asked>) -> Duration {
+    behind
+        .take_while(|later| later.last <= asked.last)
+        .last()
+        .map_or(Duration::ZERO, |later| {
+            later.at.saturating_duration_since(asked.at)
+        })
 }
 
 enum Step {
@@ -91,10 +118,18 @@ where
     async fn run(&mut self) -> Option<Item> {
         loop {
             match self.step().await? {
-                Step::Answered(answer) => return Some(self.settle(answer)),
+                Step::Answered(answer) => {
+                    if let Some(item) = self.settle(answer) {
+                        return Some(item);
+                    }
+                }
                 Step::Pulled(None) => self.input_ended = true,
                 Step::Pulled(Some(request)) => {
-                    if let Err(error) = self.send(&request).await {
+                    let asked = Asked {
+                        last: convert::last_of(&request),
+                        at: time::now(),
+                    };
+                    if let Err(error) = self.send(&request, asked).await {
                         return Some(Err(error));
                     }
                 }
@@ -125,9 +160,13 @@ where
         }
     }
 
-    async fn send(&mut self, request: &AppendEntriesRequest<TC>) -> Result<(), RPCError<TC>> {
-        let deadline = time::now() + BULK_SEND_MAX;
-        let sent = self.send_by(request, deadline).await;
+    async fn send(
+        &mut self,
+        request: &AppendEntriesRequest<TC>,
+        asked: Asked,
+    ) -> Result<(), RPCError<TC>> {
+        let deadline = asked.at + BULK_SEND_MAX;
+        let sent = self.send_by(request, asked, deadline).await;
         sent.unwrap_or_else(|error| {
             Err(self
                 .network
@@ -138,6 +177,7 @@ where
     async fn send_by(
         &mut self,
         request: &AppendEntriesRequest<TC>,
+        asked: Asked,
         deadline: Instant,
     ) -> Result<Result<(), RPCError<TC>>, LinkError> {
         let (link, number) = match &self.session {
@@ -164,32 +204,29 @@ where
             .await?;
         self.bytes_in_flight += bytes;
         let deadline = time::now() + APPEND_ANSWER_MAX;
-        let mut last = Kept::default();
-        last.keep(|| {
-            request
-                .entries
-                .last()
-                .map(|it| it.log_id)
-                .or(request.prev_log_id)
-        });
         self.in_flight.push_back(InFlight {
+            asked,
             answer,
             bytes,
             deadline,
-            last,
         });
         Ok(Ok(()))
     }
 
-    fn settle(&mut self, answer: Result<Body, LinkError>) -> Item {
-        if let Some(oldest) = self.in_flight.pop_front() {
-            self.bytes_in_flight -= oldest.bytes;
-            if let (Some(last), Err(_)) = (oldest.last.get(), &answer)
-                && planted::is(Bug::MinorityAck)
-            {
-                return Ok(Ok(last));
-            }
+    /// What openraft is told; nothing where the answer to a later request will say the same.
+    fn settle(&mut self, answer: Result<Body, LinkError>) -> Option<Item> {
+        let oldest = self.in_flight.pop_front()?;
+        self.bytes_in_flight -= oldest.bytes;
+        if answer.is_err() && planted::is(Bug::MinorityAck) {
+            return Some(Ok(Ok(oldest.asked.last)));
         }
+        let item = self.told(answer);
+        let behind = self.in_flight.iter().map(|it| it.asked);
+        let waits = matches!(item, Ok(Ok(_))) && overstated(oldest.asked, behind) > OVERSTATED_MAX;
+        (!waits).then_some(item)
+    }
+
+    fn told(&self, answer: Result<Body, LinkError>) -> Item {
         match answer {
             Ok(Body::AppendReply(reply)) => {
                 convert::append_result_from_wire(reply).map_err(|error| bad_message(&error))
@@ -200,6 +237,43 @@ where
                     .network
                     .rpc_error(&error, RPCTypes::AppendEntries, APPEND_ANSWER_MAX))
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ana_env::time::now;
+
+    use super::*;
+    use crate::types::LeaderId;
+
+    #[test]
+    fn an_answer_is_taken_for_that_of_the_last_request_up_to_the_same_entry() {
+        let begun = now();
+        let asked = |index: u64, after_ms| Asked {
+            last: Some(LogId::new(
+                LeaderId {
+                    term: 1,
+                    node_id: 1,
+                },
+                index,
+            )),
+            at: begun + Duration::from_millis(after_ms),
+        };
+        let table: &[(&[Asked], u64)] = &[
+            (&[], 0),
+            // More entries: openraft tells them apart.
+            (&[asked(8, 900)], 0),
+            (&[asked(8, 900), asked(8, 950)], 0),
+            // A commit notice behind the entries, and two.
+            (&[asked(7, 30)], 20),
+            (&[asked(7, 30), asked(7, 900)], 890),
+            (&[asked(7, 30), asked(8, 900), asked(8, 950)], 20),
+        ];
+        for (behind, overstated_ms) in table {
+            let by = overstated(asked(7, 10), behind.iter().copied());
+            assert_eq!(by, Duration::from_millis(*overstated_ms), "{behind:?}");
         }
     }
 }

@@ -85,19 +85,20 @@ async fn read_whole(shared: &Shared, dice: &mut ChaCha8Rng, shard: &str) {
             }
             continue;
         };
-        if let Answer::Ok(answer) =
-            aws(&host, "GetRecords", &json!({"ShardIterator": position})).await
-        {
-            let mut oracle = shared.oracle();
-            let new = records(&mut oracle, &answer);
-            let caught_up = new.is_empty() && answer["MillisBehindLatest"] == 0;
-            oracle.history.final_read(named).extend(new);
-            iterator = answer["NextShardIterator"].as_str().map(str::to_owned);
-            if caught_up || iterator.is_none() {
-                break;
+        match aws(&host, "GetRecords", &json!({"ShardIterator": position})).await {
+            Answer::Ok(answer) => {
+                let mut oracle = shared.oracle();
+                let new = records(&mut oracle, &answer);
+                let caught_up = new.is_empty() && answer["MillisBehindLatest"] == 0;
+                oracle.history.final_read(named).extend(new);
+                iterator = answer["NextShardIterator"].as_str().map(str::to_owned);
+                if caught_up || iterator.is_none() {
+                    break;
+                }
             }
-        } else {
-            sleep(Duration::from_millis(50)).await;
+            // Expired since the iterator was given: what it held is told by what was read before.
+            Answer::Refused(_, kind, _) if kind == "ResourceNotFoundException" => break,
+            Answer::Refused(..) | Answer::Unknown(_) => sleep(Duration::from_millis(50)).await,
         }
     }
     let mut oracle = shared.oracle();
