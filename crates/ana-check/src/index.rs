@@ -232,6 +232,13 @@ impl<'h> Index<'h> {
         })
     }
 
+    /// Whether a record that was sent then is past its time by every clock.
+    pub(crate) fn has_expired(&self, sent: At, wall_ms: u64) -> bool {
+        let slack = self.history.rules.horizon_slack_ms;
+        self.lives_ms(sent.us)
+            .is_some_and(|lives| sent.wall_ms.saturating_add(lives).saturating_add(slack) < wall_ms)
+    }
+
     fn lives_ms(&self, sent_us: u64) -> Option<u64> {
         let after = self.lives.partition_point(|(since, _)| *since <= sent_us);
         let found = self.lives.get(after.saturating_sub(1))?;

@@ -144,6 +144,8 @@ impl World {
                 counters::saw("a flipped bit was noticed");
             } else if flip.bit.purged_index(machine) > flip.purged_index {
                 counters::saw("a flipped bit may have been cut off with the old end of its log");
+            } else if flip.bit.is_of_an_old_vote(&machine.disk) {
+                counters::saw("a flipped bit was of a vote that counts no more");
             } else {
                 unnoticed.push(format!("node {}: {}", flip.node + 1, flip.bit));
             }

@@ -1,5 +1,6 @@
 //! A19: what was deleted or trimmed does not come back: a stream or consumer that was seen to be gone is not seen again
-//! unless it was asked to be made again, and the trim horizon of a shard never moves back.
+//! unless it was asked to be made again, and the trim horizon of a shard never moves back, but over records whose time is
+//! over by one clock and not by another.
 //!
 //! Records of an earlier life of a stream show as phantoms (A2) in the history of the later one.
 //!
@@ -77,7 +78,9 @@ fn subjects(index: &Index<'_>, judgement: &mut Judgement, work: &mut Work) {
 struct Horizon<'h> {
     shard: Shard,
     began_us: u64,
+    began_wall_ms: u64,
     first_us: u64,
+    first_wall_ms: u64,
     first: &'h Seen,
 }
 
@@ -105,7 +108,7 @@ fn horizons(index: &Index<'_>, judgement: &mut Judgement, work: &mut Work) {
         }
         let Some(latest) = latest else { continue };
         judgement.looked(1);
-        if each.first.place() < latest.first.place() {
+        if each.first.place() < latest.first.place() && !is_at_its_end(index, each, latest) {
             judgement.found(|| Finding {
                 what: format!(
                     "the horizon of {} was behind this at {}, and a reader that began at {} has it",
@@ -117,6 +120,15 @@ fn horizons(index: &Index<'_>, judgement: &mut Judgement, work: &mut Work) {
             });
         }
     }
+}
+
+/// Whether the record that was hidden before may have been so by a clock that was ahead, and told again by one that was not.
+fn is_at_its_end(index: &Index<'_>, again: Horizon<'_>, hidden: Horizon<'_>) -> bool {
+    let put = again.first.value().and_then(|value| index.put_of(value));
+    put.is_some_and(|(put, _)| {
+        index.may_have_expired(put.sent, hidden.first_wall_ms)
+            && !index.has_expired(put.sent, again.began_wall_ms)
+    })
 }
 
 fn found_horizons<'h>(index: &'h Index<'_>) -> Vec<Horizon<'h>> {
@@ -137,7 +149,9 @@ fn found_horizons<'h>(index: &'h Index<'_>) -> Vec<Horizon<'h>> {
             horizons.push(Horizon {
                 shard: chain.shard,
                 began_us: batch.asked.us,
+                began_wall_ms: batch.asked.wall_ms,
                 first_us: batch.answered_us,
+                first_wall_ms: batch.answered_wall_ms(),
                 first,
             });
         }
@@ -147,7 +161,9 @@ fn found_horizons<'h>(index: &'h Index<'_>) -> Vec<Horizon<'h>> {
             horizons.push(Horizon {
                 shard: log.shard,
                 began_us: log.began.us,
+                began_wall_ms: log.began.wall_ms,
                 first_us: u64::MAX,
+                first_wall_ms: u64::MAX,
                 first,
             });
         }

@@ -511,6 +511,33 @@ fn the_horizon_does_not_move_back() {
 }
 
 #[test]
+fn the_horizon_is_as_sharp_as_clocks_agree() {
+    // Over after 11 ms; clocks may differ by 50.
+    for (slack_ms, again, is_broken) in [(50, 60, false), (50, 70, true), (0, 60, true)] {
+        let mut small = Small::new();
+        small.history.rules.horizon_slack_ms = slack_ms;
+        small.lives(0, 10);
+        small.ok(1, 10, 1);
+        small.ok(2, 20, 3);
+        small.read(small.a, Start::TrimHorizon, 40, &[(2, 20)], false);
+        small.read(
+            small.a,
+            Start::TrimHorizon,
+            again,
+            &[(1, 10), (2, 20)],
+            false,
+        );
+        small.finally(small.a, 1000, &[], true);
+        let expected: &[Anomaly] = if is_broken {
+            &[Anomaly::Resurrection]
+        } else {
+            &[]
+        };
+        assert_eq!(small.broken(), expected, "{slack_ms} {again}");
+    }
+}
+
+#[test]
 fn what_was_made_again_has_not_come_back() {
     let asked = |ms| Asked {
         asked_us: at(ms).us,

@@ -360,9 +360,10 @@ pub(crate) fn swizzle(
         rest /= choices;
     }
     let both = |other| [(node, other), (other, node)];
-    let cuts = (0..)
-        .zip(others)
-        .flat_map(|(at, other)| both(*other).map(|(from, to)| (step * at, Act::Cut { from, to })));
+    // Never after the first is joined again: it may be the same, and would stay cut for ever.
+    let cuts = (0..).zip(others).flat_map(|(at, other)| {
+        both(*other).map(|(from, to)| ((step * at).min(lasts), Act::Cut { from, to }))
+    });
     let joins = (0..).zip(&joined).flat_map(|(at, other)| {
         both(*other).map(|(from, to)| (lasts + step * at, Act::Join { from, to }))
     });

@@ -23,6 +23,7 @@ const AROUND_BYTES: u64 = 16;
 /// A bit that has flipped, by what stands around it since.
 #[derive(Debug)]
 pub(super) struct Bit {
+    kind: FileKind,
     path: PathBuf,
     from: u64,
     around: Vec<u8>,
@@ -35,6 +36,14 @@ impl Bit {
         let file = image.iter().find(|(path, _)| **path == self.path);
         let now = file.and_then(|(_, file)| file.read(self.from, self.around.len()).ok());
         now.is_some_and(|now| now[..] == self.around[..])
+    }
+
+    /// Whether it is in a vote that counts no more: the segments behind it begin with a later one.
+    pub(super) fn is_of_an_old_vote(&self, disk: &MemoryDisk) -> bool {
+        self.kind == FileKind::Vote
+            && segments(&disk.snapshot(), |newest| newest)
+                .iter()
+                .any(|(path, _)| path.parent() == self.path.parent() && **path > self.path)
     }
 
     /// How far the log that it belongs to is cut, as far as its node can say.
@@ -76,6 +85,7 @@ pub(super) fn flip(disk: &MemoryDisk, kind: FileKind, chance: u64) -> Option<Bit
     let from = offset.saturating_sub(AROUND_BYTES);
     let len = usize::try_from((offset + AROUND_BYTES).min(file.len()) - from).ok()?;
     Some(Bit {
+        kind,
         path: path.clone(),
         from,
         around: file.read(from, len).ok()?.to_vec(),

@@ -82,6 +82,36 @@ fn a_swizzle_joins_in_another_order_for_some_numbers() {
 }
 
 #[test]
+fn a_swizzle_cuts_nothing_that_it_has_joined() {
+    for order in 0..100 {
+        let fault = Fault::Swizzle {
+            who: Who::Node(0),
+            order,
+            // The last of four is due to be cut after the first is joined.
+            step: SECOND / 2,
+            lasts: SECOND,
+        };
+        let acts = acts(&fault, 5);
+        for (cut_at, act) in &acts {
+            let Act::Cut { from, to } = *act else {
+                continue;
+            };
+            let is_join = |(_, act): &&(Duration, Act)| *act == Act::Join { from, to };
+            // Of two that are due at once the first in the list comes first.
+            let joined = acts
+                .iter()
+                .rposition(|each| is_join(&each))
+                .expect("joined");
+            let cut = acts.iter().position(|(_, each)| each == act).expect("cut");
+            assert!(
+                *cut_at <= acts[joined].0 && cut < joined,
+                "{order} {from} {to}"
+            );
+        }
+    }
+}
+
+#[test]
 fn every_fault_of_every_class_is_of_its_class_and_heals() {
     for class in Class::ALL {
         for seed in 0..200 {
