@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use aws_sdk_kinesis::config::retry::RetryConfig;
 use aws_sdk_kinesis::config::timeout::TimeoutConfig;
 use aws_sdk_kinesis::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_kinesis::operation::create_stream::CreateStreamError;
 use serde::Deserialize;
 
 /// How long a start on this machine may take before the test calls it a failure.
@@ -291,12 +292,19 @@ pub async fn create_stream(
     name: &str,
     shards: i32,
 ) -> Result<()> {
-    client
+    let created = client
         .create_stream()
         .stream_name(name)
         .shard_count(shards)
         .send()
-        .await?;
+        .await;
+    if let Err(error) = created {
+        // The name is a new one: an earlier attempt of the SDK's has created it, and its answer did not come in time.
+        let service = error.as_service_error();
+        if !service.is_some_and(CreateStreamError::is_resource_in_use_exception) {
+            return Err(error.into());
+        }
+    }
     wait_active(client, name).await
 }
 
