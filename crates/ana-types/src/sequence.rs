@@ -185,7 +185,7 @@ impl SequenceNumber {
 
 impl fmt::Display for SequenceNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.wide().to_decimal())
+        f.pad(self.wide().to_decimal().as_str())
     }
 }
 

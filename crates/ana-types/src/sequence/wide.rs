@@ -5,9 +5,25 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) struct Wide([u64; 3]);
 
-/// The greatest power of ten that fits a limb, and its exponent.
-const CHUNK: u64 = 10_000_000_000_000_000_000;
-const CHUNK_DIGITS: usize = 19;
+/// The greatest power of ten that fits half a limb, and its exponent.
+const CHUNK: u64 = 1_000_000_000;
+const CHUNK_DIGITS: usize = 9;
+/// 192 bits are at most 58 digits: seven chunks.
+const DIGITS_MAX: usize = 7 * CHUNK_DIGITS;
+
+/// A value in decimal. On the stack: one is printed for every record of an answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Decimal {
+    digits: [u8; DIGITS_MAX],
+    from: usize,
+}
+
+impl Decimal {
+    /// Without leading zeros.
+    pub(super) fn as_str(&self) -> &str {
+        str::from_utf8(&self.digits[self.from..]).expect("digits")
+    }
+}
 
 impl Wide {
     /// `2^bit`.
@@ -39,31 +55,34 @@ impl Wide {
         Some(value)
     }
 
-    /// The value in decimal, without leading zeros.
-    pub(super) fn to_decimal(self) -> String {
-        // 192 bits are at most 58 digits: four chunks of 19, least significant first.
-        let mut rest = self;
-        let mut chunks = Vec::with_capacity(4);
-        while rest != Wide::default() {
-            chunks.push(rest.divide_by_chunk());
+    /// The value in decimal.
+    pub(super) fn to_decimal(self) -> Decimal {
+        let mut halves = [0; 6];
+        for (pair, limb) in halves.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = limb >> 32;
+            pair[1] = limb & u64::from(u32::MAX);
         }
-        let mut text = String::with_capacity(chunks.len() * CHUNK_DIGITS);
-        text.push_str(&chunks.pop().unwrap_or(0).to_string());
-        while let Some(chunk) = chunks.pop() {
-            text.push_str(&format!("{chunk:0CHUNK_DIGITS$}"));
+        let mut digits = [b'0'; DIGITS_MAX];
+        let mut rest = &mut halves[..];
+        let mut end = DIGITS_MAX;
+        loop {
+            while let [0, ..] = rest {
+                rest = &mut rest[1..];
+            }
+            if rest.is_empty() {
+                break;
+            }
+            let mut chunk = itoa::Buffer::new();
+            let chunk = chunk.format(divide_by_chunk(rest)).as_bytes();
+            digits[end - chunk.len()..end].copy_from_slice(chunk);
+            end -= CHUNK_DIGITS;
         }
-        text
-    }
-
-    /// Divides by [`CHUNK`] and returns the remainder.
-    fn divide_by_chunk(&mut self) -> u64 {
-        let mut remainder = 0u128;
-        for limb in &mut self.0 {
-            let dividend = remainder << 64 | u128::from(*limb);
-            (_, *limb) = halves(dividend / u128::from(CHUNK));
-            remainder = dividend % u128::from(CHUNK);
+        let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
+        Decimal {
+            digits,
+            // One digit is always left.
+            from: zeros.min(DIGITS_MAX - 1),
         }
-        halves(remainder).1
     }
 
     /// Sets the bits of `field` at `shift` and above. The place must be zero before.
@@ -84,6 +103,18 @@ impl Wide {
         let both = (u128::from(high) << 64 | u128::from(self.0[limb])) >> bit;
         halves(both).1 & (u64::MAX >> (64 - width))
     }
+}
+
+/// Divides a number, halves of limbs from the most significant, by [`CHUNK`] and returns the remainder. A remainder and a
+/// half fit 64 bits together: a division of 128 would be a call.
+fn divide_by_chunk(halves: &mut [u64]) -> u64 {
+    let mut remainder = 0;
+    for half in halves {
+        let dividend = remainder << 32 | *half;
+        *half = dividend / CHUNK;
+        remainder = dividend % CHUNK;
+    }
+    remainder
 }
 
 /// Which limb holds bit `shift`, and which bit of it that is.

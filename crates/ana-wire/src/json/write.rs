@@ -50,6 +50,12 @@ impl JsonWriter {
     fn plain(&mut self, value: impl Display) {
         write!(self.buffer, "{value}").expect(NO_ERROR);
     }
+
+    fn number(&mut self, value: u64) {
+        let mut digits = itoa::Buffer::new();
+        self.buffer
+            .extend_from_slice(digits.format(value).as_bytes());
+    }
 }
 
 impl Writer for JsonWriter {
@@ -96,7 +102,7 @@ impl Writer for JsonWriter {
 
     fn integer(&mut self, value: u64) {
         self.begin();
-        self.plain(value);
+        self.number(value);
     }
 
     fn boolean(&mut self, value: bool) {
@@ -107,13 +113,19 @@ impl Writer for JsonWriter {
     /// Seconds, with a fraction of up to three digits when there is one.
     fn timestamp_ms(&mut self, at_ms: u64) {
         self.begin();
-        let (seconds, ms) = (at_ms / 1000, at_ms % 1000);
-        match (ms % 10, ms % 100, ms) {
-            (_, _, 0) => self.plain(seconds),
-            (_, 0, ms) => self.plain(format_args!("{seconds}.{}", ms / 100)),
-            (0, _, ms) => self.plain(format_args!("{seconds}.{:02}", ms / 10)),
-            (_, _, ms) => self.plain(format_args!("{seconds}.{ms:03}")),
+        self.number(at_ms / 1000);
+        let ms = at_ms % 1000;
+        if ms == 0 {
+            return;
         }
+        // The thousand in front keeps the zeros behind the point.
+        let mut fraction = ms + 1000;
+        while fraction.is_multiple_of(10) {
+            fraction /= 10;
+        }
+        let point = self.buffer.len();
+        self.number(fraction);
+        self.buffer[point] = b'.';
     }
 
     fn blob(&mut self, bytes: &[u8]) {
