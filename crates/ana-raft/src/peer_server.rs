@@ -15,7 +15,6 @@
 //!   open before the removal was known.
 
 mod appends;
-mod calls;
 pub mod replica;
 mod service;
 mod session;

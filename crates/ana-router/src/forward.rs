@@ -53,12 +53,7 @@ pub(crate) async fn ask<W: Work>(
         );
         return Attempt::NotReached;
     }
-    let called = if W::ANSWER_IS_SMALL {
-        context.peers.call_small(node, W::KIND, body, within).await
-    } else {
-        context.peers.call(node, W::KIND, body, within).await
-    };
-    match called {
+    match context.peers.call(node, W::KIND, body, within).await {
         Ok(answer) => decode::<W>(node, answer),
         Err(error) => classify(&error, node, W::KIND),
     }
