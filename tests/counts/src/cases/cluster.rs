@@ -31,7 +31,7 @@ pub(super) const CASES: &[Case] = &[
         name: "put-record-crowd",
         units: 2000,
         unit: "PutRecord, 64 in flight",
-        at_most: 210_000,
+        at_most: 300_000,
         run: || {
             puts(Load {
                 in_flight: 64,
