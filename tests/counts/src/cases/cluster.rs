@@ -31,7 +31,7 @@ pub(super) const CASES: &[Case] = &[
         name: "put-record-crowd",
         units: 2000,
         unit: "PutRecord, 64 in flight",
-        at_most: 300_000,
+        at_most: 340_000,
         run: || {
             puts(Load {
                 in_flight: 64,
@@ -44,7 +44,7 @@ pub(super) const CASES: &[Case] = &[
         name: "put-records",
         units: 10_000,
         unit: "record of 1 KiB, 500 a PutRecords, 4 in flight",
-        at_most: 57_000,
+        at_most: 66_000,
         run: || {
             puts(Load {
                 in_flight: 4,

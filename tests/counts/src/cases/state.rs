@@ -13,7 +13,7 @@ pub(super) const CASES: &[Case] = &[Case {
     name: "entry-applied",
     units: 16,
     unit: "sub-batch",
-    at_most: 360,
+    at_most: 400,
     run: entry_applied,
 }];
 
