@@ -227,22 +227,22 @@ impl<'h> Index<'h> {
     /// Whether a record that was sent then may be gone at that time.
     pub(crate) fn may_have_expired(&self, sent: At, wall_ms: u64) -> bool {
         let slack = self.history.rules.horizon_slack_ms;
-        self.lives_ms(sent.us).is_some_and(|lives| {
-            sent.wall_ms.saturating_add(lives) <= wall_ms.saturating_add(slack)
-        })
+        self.over_ms(sent)
+            .is_some_and(|over| over <= wall_ms.saturating_add(slack))
     }
 
     /// Whether a record that was sent then is past its time by every clock.
     pub(crate) fn has_expired(&self, sent: At, wall_ms: u64) -> bool {
         let slack = self.history.rules.horizon_slack_ms;
-        self.lives_ms(sent.us)
-            .is_some_and(|lives| sent.wall_ms.saturating_add(lives).saturating_add(slack) < wall_ms)
+        self.over_ms(sent)
+            .is_some_and(|over| over.saturating_add(slack) < wall_ms)
     }
 
-    fn lives_ms(&self, sent_us: u64) -> Option<u64> {
-        let after = self.lives.partition_point(|(since, _)| *since <= sent_us);
-        let found = self.lives.get(after.saturating_sub(1))?;
-        Some(found.1)
+    /// When the time of a record that was sent then is over, unix milliseconds.
+    fn over_ms(&self, sent: At) -> Option<u64> {
+        let after = self.lives.partition_point(|(since, _)| *since <= sent.us);
+        let (_, lives_ms) = self.lives.get(after.saturating_sub(1))?;
+        Some(sent.wall_ms.saturating_add(*lives_ms))
     }
 
     /// Whether an acknowledged put is gone although it may not be.

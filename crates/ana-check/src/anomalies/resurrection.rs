@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::history::{Asked, Existence, Seen, Shard, Start, Subject};
+use crate::history::{Asked, At, Existence, Seen, Shard, Start, Subject};
 use crate::index::Index;
 use crate::verdict::{Finding, Judgement, Moment};
 use crate::work::Work;
@@ -77,10 +77,8 @@ fn subjects(index: &Index<'_>, judgement: &mut Judgement, work: &mut Work) {
 #[derive(Debug, Clone, Copy)]
 struct Horizon<'h> {
     shard: Shard,
-    began_us: u64,
-    began_wall_ms: u64,
-    first_us: u64,
-    first_wall_ms: u64,
+    began: At,
+    answered: At,
     first: &'h Seen,
 }
 
@@ -88,10 +86,10 @@ fn horizons(index: &Index<'_>, judgement: &mut Judgement, work: &mut Work) {
     let mut began = found_horizons(index);
     let mut answered = began.clone();
     work.sort(&mut began, |a, b| {
-        (a.shard, a.began_us).cmp(&(b.shard, b.began_us))
+        (a.shard, a.began.us).cmp(&(b.shard, b.began.us))
     });
     work.sort(&mut answered, |a, b| {
-        (a.shard, a.first_us).cmp(&(b.shard, b.first_us))
+        (a.shard, a.answered.us).cmp(&(b.shard, b.answered.us))
     });
     let mut answered = answered.into_iter().peekable();
     let mut latest: Option<Horizon<'_>> = None;
@@ -99,7 +97,7 @@ fn horizons(index: &Index<'_>, judgement: &mut Judgement, work: &mut Work) {
         work.step(1);
         latest = latest.filter(|latest| latest.shard == each.shard);
         let is_before =
-            |other: &Horizon<'_>| (other.shard, other.first_us) < (each.shard, each.began_us);
+            |other: &Horizon<'_>| (other.shard, other.answered.us) < (each.shard, each.began.us);
         while let Some(other) = answered.next_if(is_before) {
             let is_later = latest.is_none_or(|latest| latest.first.place() < other.first.place());
             if other.shard == each.shard && is_later {
@@ -113,8 +111,8 @@ fn horizons(index: &Index<'_>, judgement: &mut Judgement, work: &mut Work) {
                 what: format!(
                     "the horizon of {} was behind this at {}, and a reader that began at {} has it",
                     index.history.shard_name(each.shard),
-                    Moment(latest.first_us),
-                    Moment(each.began_us)
+                    Moment(latest.answered.us),
+                    Moment(each.began.us)
                 ),
                 records: vec![index.tell_seen(each.shard, each.first)],
             });
@@ -126,8 +124,8 @@ fn horizons(index: &Index<'_>, judgement: &mut Judgement, work: &mut Work) {
 fn is_at_its_end(index: &Index<'_>, again: Horizon<'_>, hidden: Horizon<'_>) -> bool {
     let put = again.first.value().and_then(|value| index.put_of(value));
     put.is_some_and(|(put, _)| {
-        index.may_have_expired(put.sent, hidden.first_wall_ms)
-            && !index.has_expired(put.sent, again.began_wall_ms)
+        index.may_have_expired(put.sent, hidden.answered.wall_ms)
+            && !index.has_expired(put.sent, again.began.wall_ms)
     })
 }
 
@@ -148,10 +146,8 @@ fn found_horizons<'h>(index: &'h Index<'_>) -> Vec<Horizon<'h>> {
         if is_first {
             horizons.push(Horizon {
                 shard: chain.shard,
-                began_us: batch.asked.us,
-                began_wall_ms: batch.asked.wall_ms,
-                first_us: batch.answered_us,
-                first_wall_ms: batch.answered_wall_ms(),
+                began: batch.asked,
+                answered: batch.answered(),
                 first,
             });
         }
@@ -160,10 +156,8 @@ fn found_horizons<'h>(index: &'h Index<'_>) -> Vec<Horizon<'h>> {
         if let Some(first) = log.seen.first() {
             horizons.push(Horizon {
                 shard: log.shard,
-                began_us: log.began.us,
-                began_wall_ms: log.began.wall_ms,
-                first_us: u64::MAX,
-                first_wall_ms: u64::MAX,
+                began: log.began,
+                answered: At::new(u64::MAX, u64::MAX),
                 first,
             });
         }

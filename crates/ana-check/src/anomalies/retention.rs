@@ -38,7 +38,7 @@ fn horizon(
         return;
     };
     judgement.looked(1);
-    let answered_ms = batch.answered_wall_ms();
+    let answered_ms = batch.answered().wall_ms;
     let before = index.acknowledged_below(chain.shard, first.sequence());
     for (put, fate) in before.take(BEFORE_FIRST_MAX) {
         work.step(1);

@@ -132,7 +132,7 @@ fn judge_tip(
         Known::Put(put) => Some(put),
         Known::Read(_, seen) => seen.value().and_then(|value| Some(index.put_of(value)?.0)),
     };
-    let expired = put.is_none_or(|put| index.may_have_expired(put.sent, batch.answered_wall_ms()));
+    let expired = put.is_none_or(|put| index.may_have_expired(put.sent, batch.answered().wall_ms));
     if !expired {
         judgement.found(|| Finding {
             what: format!(

@@ -98,10 +98,11 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// When it came, unix milliseconds.
-    pub(crate) fn answered_wall_ms(&self) -> u64 {
+    /// When it came.
+    pub(crate) fn answered(&self) -> At {
         let took_ms = self.answered_us.saturating_sub(self.asked.us) / 1000;
-        self.asked.wall_ms.saturating_add(took_ms)
+        let wall_ms = self.asked.wall_ms.saturating_add(took_ms);
+        At::new(self.answered_us, wall_ms)
     }
 }
 
