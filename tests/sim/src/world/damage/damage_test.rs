@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ana_env::memory::{MemoryDisk, MemoryDiskOptions, TokioClock};
-use ana_env::{Disk, runtime};
+use ana_env::{Disk, Open, runtime};
 use ana_log::{EntryId, Log, LogConfig, LogEntry};
 
 use super::{Bit, FileKind, flip};
@@ -76,6 +76,22 @@ fn a_flip_hits_what_it_says() {
     }
     let empty = MemoryDisk::new(1, MemoryDiskOptions::default());
     assert!(flip(&empty, FileKind::Entries, 5).is_none());
+}
+
+#[test]
+fn only_a_vote_is_replaced_by_a_later_segment() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
+    for (kind, is_replaced) in [(FileKind::Vote, true), (FileKind::Entries, false)] {
+        let disk = disk();
+        let bit = flipped(&disk, kind, 7);
+        assert!(!bit.is_of_an_old_vote(&disk), "it is in the newest");
+        let later = bit.path.with_file_name("segment-00000000000000ff");
+        let made = runtime.block_on(disk.open(&later, Open::CREATE));
+        made.expect("there is room");
+        assert_eq!(bit.is_of_an_old_vote(&disk), is_replaced, "{kind:?}");
+    }
 }
 
 #[test]
