@@ -1,8 +1,9 @@
-//! `ana-counts`: how many instructions the hot paths take, counted by valgrind. Seconds differ from run to run and from
-//! machine to machine; a count does not, whatever else the machine is doing.
+//! `ana-counts`: how many instructions the hot paths take, counted by valgrind. Seconds differ from run to run; the count of
+//! one build hardly does, whatever else the machine is doing.
 //!
 //! Must stay true:
-//! - a case does the same work in every run: no clock, no thread, no randomness that is not seeded;
+//! - a case does the same work in every run: no clock, no thread, no randomness that is not seeded, but for the
+//!   hash maps of libraries (some ten-thousandths);
 //! - what it needs is made outside of [`measured`], what it measures is called inside, once.
 
 use std::hint::black_box;

@@ -1,4 +1,5 @@
-//! The clients of the simulation: AWS JSON 1.1 over HTTP/1.1, one connection per request, every wait bounded.
+//! The clients of the simulation: AWS JSON 1.1 over HTTP/1.1. Those of runs have one connection per request, every wait
+//! bounded.
 //!
 //! Written by hand so that nothing in it is random and a timed-out connection is dropped, never reused.
 
@@ -26,10 +27,7 @@ pub enum Answer {
 
 /// Calls one AWS operation at `host`.
 pub async fn aws(host: &str, operation: &str, body: &Value) -> Answer {
-    let head = format!(
-        "POST / HTTP/1.1\r\nHost: {host}\r\nX-Amz-Target: Kinesis_20131202.{operation}\r\n\
-         Content-Type: application/x-amz-json-1.1\r\n"
-    );
+    let head = aws_head(host, operation);
     match timeout(
         REQUEST_MAX,
         exchange(host, &head, body.to_string().as_bytes()),
@@ -48,6 +46,15 @@ pub async fn aws(host: &str, operation: &str, body: &Value) -> Answer {
         Ok(Err(error)) => Answer::Unknown(format!("{error:#}")),
         Err(_) => Answer::Unknown("timed out".to_owned()),
     }
+}
+
+/// The head of a request for an AWS operation, but for what [`exchange_over`] adds.
+#[must_use]
+pub fn aws_head(host: &str, operation: &str) -> String {
+    format!(
+        "POST / HTTP/1.1\r\nHost: {host}\r\nX-Amz-Target: Kinesis_20131202.{operation}\r\n\
+         Content-Type: application/x-amz-json-1.1\r\n"
+    )
 }
 
 /// GETs a path of a node's own pages.
@@ -77,10 +84,19 @@ fn parse(body: &[u8]) -> Result<Value> {
 
 async fn exchange(host: &str, head: &str, body: &[u8]) -> Result<(u16, Vec<u8>)> {
     let mut stream = TcpStream::connect(host).await?;
-    let request = format!(
-        "{head}Content-Length: {}\r\nConnection: close\r\n\r\n",
-        body.len()
-    );
+    exchange_over(&mut stream, &format!("{head}Connection: close\r\n"), body).await
+}
+
+/// Sends one request over an open connection and waits for its answer: HTTP status and body.
+///
+/// # Errors
+/// When the connection ends before the answer does, or the answer is none of HTTP.
+pub async fn exchange_over(
+    stream: &mut TcpStream,
+    head: &str,
+    body: &[u8],
+) -> Result<(u16, Vec<u8>)> {
+    let request = format!("{head}Content-Length: {}\r\n\r\n", body.len());
     stream.write_all(request.as_bytes()).await?;
     stream.write_all(body).await?;
     stream.flush().await?;

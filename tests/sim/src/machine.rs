@@ -299,9 +299,25 @@ pub fn zone(node: usize) -> &'static str {
 /// So soon that shards rest between two puts.
 const REST_AFTER_MS: u64 = 400;
 
-/// The configuration a person would write for this node.
+/// The configuration a person would write for this node of a plan.
 fn config(plan: &Plan, node: usize) -> NodeConfig {
-    let members: String = (0..plan.nodes)
+    let hour = if plan.trim { TRIM_HOUR_MS } else { 3_600_000 };
+    let settings = format!(
+        "transition_ms = 100\nretention_hour_ms = {hour}\n\
+         [raft]\nrest_after_ms = {REST_AFTER_MS}\n\
+         [log]\nsegment_bytes = 65536\ncache_bytes = 65536\n\
+         [trim]\npoint_bytes = 16384\npoint_ms = 1000\ncheck_ms = 700\n"
+    );
+    config_of(plan.nodes, node, &settings)
+}
+
+/// The configuration of one of so many nodes, without limits, and with these settings.
+///
+/// # Panics
+/// When a node does not accept the settings.
+#[must_use]
+pub fn config_of(nodes: usize, node: usize, settings: &str) -> NodeConfig {
+    let members: String = (0..nodes)
         .map(|each| {
             format!(
                 "[[members]]\nid = {}\nzone = \"{}\"\npeer = \"{}:7000\"\napi = \"{}\"\n",
@@ -312,13 +328,9 @@ fn config(plan: &Plan, node: usize) -> NodeConfig {
             )
         })
         .collect();
-    let hour = if plan.trim { TRIM_HOUR_MS } else { 3_600_000 };
     let text = format!(
         "node_id = {}\nzone = \"{}\"\ndata_dir = \"{DATA_DIR}\"\npeer = \"{}:7000\"\napi = \"{}\"\nlimits = \"off\"\n\
-         transition_ms = 100\nretention_hour_ms = {hour}\n\
-         [raft]\nrest_after_ms = {REST_AFTER_MS}\n\
-         [log]\nsegment_bytes = 65536\ncache_bytes = 65536\n\
-         [trim]\npoint_bytes = 16384\npoint_ms = 1000\ncheck_ms = 700\n{members}",
+         {settings}{members}",
         node + 1,
         zone(node),
         host(node),

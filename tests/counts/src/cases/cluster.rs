@@ -1,7 +1,7 @@
 //! Puts through three whole nodes in one process, on a simulated network, disk and clock (as in `tests/sim`): everything
 //! that a put costs but for the kernel, TLS and signatures. The simulator's own share is in the counts as well.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -9,13 +9,12 @@ use std::time::{Duration, UNIX_EPOCH};
 use ana_env::memory::{MemoryDisk, MemoryDiskOptions, SeededRng};
 use ana_env::time::sleep;
 use ana_env::{Env, runtime};
-use ana_node::{Node, NodeConfig};
+use ana_node::Node;
 use ana_raft::MemoryCheckpoints;
-use ana_sim::http::{Answer, aws};
-use ana_sim::machine::{EPOCH_MS, SimClock, api, host, zone};
+use ana_sim::http::{Answer, aws, aws_head, exchange_over};
+use ana_sim::machine::{EPOCH_MS, SimClock, api, config_of, host};
 use ana_sim::net::SimNet;
 use futures::future::join_all;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use turmoil::net::TcpStream;
 
 use super::Case;
@@ -44,7 +43,7 @@ pub(super) const CASES: &[Case] = &[
         name: "put-records",
         units: 10_000,
         unit: "record of 1 KiB, 500 a PutRecords, 4 in flight",
-        at_most: 66_000,
+        at_most: 58_000,
         run: || {
             puts(Load {
                 in_flight: 4,
@@ -110,33 +109,11 @@ fn add_node(sim: &mut turmoil::Sim<'static>, node: usize) {
         };
         let checkpoints = Arc::new(MemoryCheckpoints::new());
         runtime::scope(number, async move {
-            let node = Node::start(env, config(node), checkpoints).await?;
+            let config = config_of(NODES, node, "transition_ms = 1\n");
+            let node = Node::start(env, config, checkpoints).await?;
             Err(node.until_failed().await.into())
         })
     });
-}
-
-/// A node as it comes, but for the limits.
-fn config(node: usize) -> NodeConfig {
-    let members: String = (0..NODES)
-        .map(|each| {
-            format!(
-                "[[members]]\nid = {}\nzone = \"{}\"\npeer = \"{}:7000\"\napi = \"{}\"\n",
-                each + 1,
-                zone(each),
-                host(each),
-                api(each)
-            )
-        })
-        .collect();
-    let text = format!(
-        "node_id = {}\nzone = \"{}\"\ndata_dir = \"/data\"\npeer = \"{}:7000\"\napi = \"127.0.0.1:4567\"\nlimits = \"off\"\n\
-         transition_ms = 1\n{members}",
-        node + 1,
-        zone(node),
-        host(node),
-    );
-    NodeConfig::parse(&text).expect("a configuration that a node accepts")
 }
 
 async fn client(load: Load, stand: Rc<Cell<Stand>>) -> turmoil::Result {
@@ -148,17 +125,27 @@ async fn client(load: Load, stand: Rc<Cell<Stand>>) -> turmoil::Result {
     // Caches and connections between the nodes are warm when it begins.
     send(
         &mut connections,
-        load.in_flight.max(NODES * 4),
-        load.batches,
+        &load,
+        &bodies(&load, load.in_flight.max(NODES * 4)),
     )
     .await?;
+    let bodies = bodies(&load, load.requests);
     stand.set(Stand::Ready);
     while stand.get() != Stand::Going {
         sleep(Duration::from_millis(1)).await;
     }
-    send(&mut connections, load.requests, load.batches).await?;
+    send(&mut connections, &load, &bodies).await?;
     stand.set(Stand::Done);
     Ok(())
+}
+
+fn bodies(load: &Load, requests: usize) -> Vec<String> {
+    let body = if load.batches {
+        put_records_body
+    } else {
+        put_record_body
+    };
+    (0..requests).map(body).collect()
 }
 
 /// Waits until nodes answer and the stream takes records.
@@ -173,52 +160,28 @@ async fn create_stream() {
     }
 }
 
-/// Sends so many requests, one at a time over each connection.
-async fn send(connections: &mut [TcpStream], requests: usize, batches: bool) -> turmoil::Result {
-    let next = Cell::new(0);
+/// Sends these requests, one at a time over each connection.
+async fn send(connections: &mut [TcpStream], load: &Load, bodies: &[String]) -> turmoil::Result {
+    let head = aws_head(
+        "river",
+        if load.batches {
+            "PutRecords"
+        } else {
+            "PutRecord"
+        },
+    );
+    let left = RefCell::new(bodies.iter());
     let workers = connections.iter_mut().map(async |connection| {
-        while next.get() < requests {
-            let number = next.replace(next.get() + 1);
-            put(connection, number, batches).await?;
+        loop {
+            let next = left.borrow_mut().next();
+            let Some(body) = next else {
+                return turmoil::Result::Ok(());
+            };
+            let (status, answer) = exchange_over(connection, &head, body.as_bytes()).await?;
+            if status != 200 {
+                return Err(String::from_utf8_lossy(&answer).into());
+            }
         }
-        turmoil::Result::Ok(())
     });
     join_all(workers).await.into_iter().collect()
-}
-
-async fn put(connection: &mut TcpStream, number: usize, batch: bool) -> turmoil::Result {
-    let (operation, body) = if batch {
-        ("PutRecords", put_records_body(number))
-    } else {
-        ("PutRecord", put_record_body(number))
-    };
-    let request = format!(
-        "POST / HTTP/1.1\r\nHost: river\r\nX-Amz-Target: Kinesis_20131202.{operation}\r\n\
-         Content-Type: application/x-amz-json-1.1\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    connection.write_all(request.as_bytes()).await?;
-    let mut answer = Vec::with_capacity(1 << 10);
-    while !is_whole(&answer) {
-        if connection.read_buf(&mut answer).await? == 0 {
-            return Err("the connection ended".into());
-        }
-    }
-    if answer.starts_with(b"HTTP/1.1 200 ") {
-        Ok(())
-    } else {
-        Err(String::from_utf8_lossy(&answer).into())
-    }
-}
-
-/// Whether head and body are there.
-fn is_whole(answer: &[u8]) -> bool {
-    let head = answer.windows(4).position(|window| window == b"\r\n\r\n");
-    let Some(end) = head else { return false };
-    let length = String::from_utf8_lossy(&answer[..end])
-        .lines()
-        .filter_map(|line| line.split_once(": "))
-        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-        .and_then(|(_, length)| length.parse::<usize>().ok());
-    length.is_some_and(|length| answer.len() >= end + 4 + length)
 }
