@@ -183,14 +183,12 @@ impl RaftNetworkV2<TC> for PeerNetwork {
     where
         S: Stream<Item = AppendEntriesRequest<TC>> + OptionalSend + Unpin + 'static,
     {
-        match self.lane {
-            Lane::Control => stream_append_sequential(self, input, option),
-            Lane::Bulk => {
-                let pipeline = Pipeline::new(self.clone(), input);
-                let answers: BoxStream<'s, _> = pipeline.into_stream().boxed();
-                Box::pin(future::ready(Ok(answers)))
-            }
+        if self.lane == Lane::Control {
+            return stream_append_sequential(self, input, option);
         }
+        let pipeline = Pipeline::new(self.clone(), input);
+        let answers: BoxStream<'s, _> = pipeline.into_stream().boxed();
+        Box::pin(future::ready(Ok(answers)))
     }
 
     async fn vote(

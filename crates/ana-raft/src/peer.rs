@@ -1,7 +1,7 @@
-//! Everything that connects this node to one other: two streams and a connection for calls.
+//! Everything that connects this node to one other: three streams and a connection for large calls.
 //!
-//! Three TCP connections, so that neither a full pipe of appends nor a large answer to a call
-//! delays a vote or a heartbeat. Each is dialled when first needed and again when lost, by its
+//! Four TCP connections, so that neither a full pipe of appends nor a large answer to a call
+//! delays a vote, a heartbeat or a small call. Each is dialled when first needed and again when lost, by its
 //! [`mod@line`]; silence is found out by HTTP/2 pings (`limits`).
 //!
 //! Must stay true: every wait here has a bound; dropping a [`Peer`] ends all its tasks and with
@@ -24,6 +24,7 @@ use bytes::Bytes;
 
 use self::call_line::CallLine;
 use self::connection::Dialer;
+use self::limits::SMALL_CALL_BYTES;
 use self::line::Line;
 use self::link::{Lane, LinkError, LinkOpener, OpenLink};
 use crate::peers::CallError;
@@ -76,6 +77,7 @@ impl Peer {
         let line = match lane {
             Lane::Bulk => &self.bulk,
             Lane::Control => &self.control,
+            Lane::Calls => self.calls.small(),
         };
         Ok(line.get(deadline).await?)
     }
@@ -101,6 +103,19 @@ impl Peer {
         within: Duration,
     ) -> Result<Bytes, CallError> {
         self.calls.call(kind, body, within).await
+    }
+
+    /// One call of the router whose answer is small; as [`Self::call`], but cheaper when the question is small, too.
+    pub(crate) async fn call_small(
+        &self,
+        kind: u32,
+        body: Bytes,
+        within: Duration,
+    ) -> Result<Bytes, CallError> {
+        if body.len() > SMALL_CALL_BYTES {
+            return self.calls.call(kind, body, within).await;
+        }
+        self.calls.call_small(kind, body, within).await
     }
 
     /// Ends all connections and waits until they are gone.

@@ -15,6 +15,7 @@
 //!   open before the removal was known.
 
 mod appends;
+mod calls;
 pub mod replica;
 mod service;
 mod session;

@@ -194,6 +194,21 @@ impl Peers {
         }
     }
 
+    /// As [`Peers::call`], for a call whose answer is small: many at a time cost less. A large answer would stand in the
+    /// way of others.
+    pub async fn call_small(
+        &self,
+        node: NodeId,
+        kind: u32,
+        body: Bytes,
+        deadline: Duration,
+    ) -> Result<Bytes, CallError> {
+        match self.peer(node) {
+            Some(peer) => peer.call_small(kind, body, deadline).await,
+            None => Err(CallError::Unreachable),
+        }
+    }
+
     /// The network of one group, for openraft.
     #[must_use]
     pub fn network(&self, group: GroupId) -> GroupNetwork {

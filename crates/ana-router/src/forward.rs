@@ -53,7 +53,12 @@ pub(crate) async fn ask<W: Work>(
         );
         return Attempt::NotReached;
     }
-    match context.peers.call(node, W::KIND, body, within).await {
+    let called = if W::ANSWER_IS_SMALL {
+        context.peers.call_small(node, W::KIND, body, within).await
+    } else {
+        context.peers.call(node, W::KIND, body, within).await
+    };
+    match called {
         Ok(answer) => decode::<W>(node, answer),
         Err(error) => classify(&error, node, W::KIND),
     }

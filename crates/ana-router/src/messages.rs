@@ -40,6 +40,8 @@ pub(crate) trait Question: Body + Send + Sync + 'static {
     const KIND: u32;
     /// Bound on its body; and on that of its answer.
     const BYTES_MAX: usize;
+    /// Whether its answer is always small, a few KiB: such ones travel together.
+    const ANSWER_IS_SMALL: bool;
     /// What is answered when the node does it.
     type Answer: Body + Send;
 }
@@ -110,8 +112,15 @@ macro_rules! postcard_body {
 }
 
 macro_rules! question {
+    ($name:ty, $kind:literal, $max:expr, small $answer:ty) => {
+        question!($name, $kind, $max, $answer, true);
+    };
     ($name:ty, $kind:literal, $max:expr, $answer:ty) => {
+        question!($name, $kind, $max, $answer, false);
+    };
+    ($name:ty, $kind:literal, $max:expr, $answer:ty, $small:literal) => {
         impl Question for $name {
+            const ANSWER_IS_SMALL: bool = $small;
             const KIND: u32 = $kind;
             const BYTES_MAX: usize = $max;
             type Answer = $answer;
@@ -472,11 +481,11 @@ postcard_body!(
     GroupLoads,
     ReportNode,
 );
-question!(Append, 1, RECORDS_BYTES_MAX, Appended);
+question!(Append, 1, RECORDS_BYTES_MAX, small Appended);
 question!(Read, 2, RECORDS_BYTES_MAX, Reading);
-question!(Seek, 3, SMALL_BYTES_MAX, Found);
+question!(Seek, 3, SMALL_BYTES_MAX, small Found);
 question!(CommandMeta, 4, SMALL_BYTES_MAX, MetaAnswer);
-question!(MetaIndex, 5, SMALL_BYTES_MAX, ReadIndex);
+question!(MetaIndex, 5, SMALL_BYTES_MAX, small ReadIndex);
 question!(CommandShards, 6, SMALL_BYTES_MAX, ShardsAnswer);
 question!(Seal, 7, SMALL_BYTES_MAX, Sealed);
 question!(AskReport, 8, SMALL_BYTES_MAX, Report);

@@ -1,4 +1,5 @@
-//! The unary calls to one peer, on a connection of their own.
+//! The calls to one peer: large ones are requests of their own on one connection, small ones frames of one stream on
+//! another. A request costs several times as much as a frame.
 //!
 //! Must stay true: [`CallError::Unreachable`] means that no handler has seen or will see the call;
 //! whatever might have arrived is [`CallError::TimedOut`].
@@ -9,8 +10,12 @@ use std::time::Duration;
 
 use ana_env::runtime::Tasks;
 use ana_env::time;
+use ana_proto::node::v1::frame::Body;
 use ana_proto::node::v1::peer_client::PeerClient;
-use ana_proto::node::v1::{CallFaultReason, CallRequest, CallResponse, call_response};
+use ana_proto::node::v1::{
+    CallFaultReason, CallRequest, CallResponse, RefusalReason, call_response,
+};
+use ana_types::GroupId;
 use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::{Notify, Semaphore};
@@ -19,12 +24,14 @@ use tonic::{Code, Status};
 use super::connection::{Connection, DialError, Dialer, Http2, never_left};
 use super::limits::{BULK_LIVENESS, CALL_BODY_BYTES_MAX, CALL_MAX, CALLS_IN_FLIGHT_MAX};
 use super::line::{Life, Line, Opener};
+use super::link::{Lane, LinkError, LinkOpener, OpenLink};
 use crate::peers::{CallError, RemoteFault};
 
 /// Calls to one peer.
 #[derive(Debug)]
 pub(crate) struct CallLine {
     line: Line<OpenCalls>,
+    small: Line<OpenLink>,
     dialer: Dialer,
     in_flight: Semaphore,
 }
@@ -46,10 +53,52 @@ impl CallLine {
         let opener = CallOpener {
             dialer: dialer.clone(),
         };
+        let small = LinkOpener {
+            dialer: dialer.clone(),
+            lane: Lane::Calls,
+        };
         Self {
             line: Line::start(tasks, opener),
+            small: Line::start(tasks, small),
             dialer: dialer.clone(),
             in_flight: Semaphore::new(CALLS_IN_FLIGHT_MAX),
+        }
+    }
+
+    /// The stream of small calls.
+    pub(crate) fn small(&self) -> &Line<OpenLink> {
+        &self.small
+    }
+
+    /// One call whose question and answer are small, answered or given up within `within`.
+    pub(crate) async fn call_small(
+        &self,
+        kind: u32,
+        body: Bytes,
+        within: Duration,
+    ) -> Result<Bytes, CallError> {
+        let within = within.min(CALL_MAX);
+        let deadline = time::now() + within;
+        let Ok(Ok(_permit)) = time::timeout_at(deadline, self.in_flight.acquire()).await else {
+            return Err(CallError::Unreachable);
+        };
+        let Ok(link) = self.small.get(deadline).await else {
+            return Err(CallError::Unreachable);
+        };
+        let left = deadline.saturating_duration_since(time::now());
+        let call = CallRequest {
+            kind,
+            body,
+            within_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX),
+        };
+        // A call is of no group; whatever number stands there is not read.
+        match link
+            .ask(GroupId::METADATA, Body::Call(call), deadline)
+            .await
+        {
+            Ok(Body::CallReply(answer)) => read(answer),
+            Ok(_) => Err(from_link(&LinkError::Nonsense)),
+            Err(error) => Err(from_link(&error)),
         }
     }
 
@@ -115,6 +164,21 @@ fn read(answer: CallResponse) -> Result<Bytes, CallError> {
         CallFaultReason::Malformed | CallFaultReason::Unspecified => RemoteFault::Malformed,
         CallFaultReason::Failed => RemoteFault::Failed { why: fault.why },
     }))
+}
+
+/// A small call that ended below the handler.
+fn from_link(error: &LinkError) -> CallError {
+    match error {
+        // It never left, or was refused by somebody who does not know calls.
+        LinkError::NotReached
+        | LinkError::Overloaded
+        | LinkError::Refused(RefusalReason::Malformed) => CallError::Unreachable,
+        LinkError::TooLarge { .. } => CallError::Remote(RemoteFault::TooLarge),
+        LinkError::Lost | LinkError::TimedOut | LinkError::Refused(_) | LinkError::Nonsense => {
+            tracing::debug!(%error, "call lost");
+            CallError::TimedOut
+        }
+    }
 }
 
 /// A call that ended below the handler.

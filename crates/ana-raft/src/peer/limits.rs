@@ -6,6 +6,8 @@ use std::time::Duration;
 pub const SNAPSHOT_BYTES_MAX: usize = 32 << 20;
 /// Most bytes of the body of a call or of its answer; the largest read is 10 MiB of records.
 pub const CALL_BODY_BYTES_MAX: usize = 32 << 20;
+/// A question up to here goes over the stream of small calls, where it can delay others.
+pub(crate) const SMALL_CALL_BYTES: usize = 64 << 10;
 /// Most bytes of one message, envelope included.
 pub const FRAME_BYTES_MAX: usize = 33 << 20;
 
@@ -43,7 +45,7 @@ pub(crate) const REPLIES_QUEUE_MAX: usize = 1024;
 pub(crate) const REQUESTS_RUNNING_MAX: usize = 4096;
 /// Calls to one peer, or from all peers, that are under way.
 pub(crate) const CALLS_IN_FLIGHT_MAX: usize = 1024;
-/// Connections a node accepts from its peers: three of each, and some that are about to go.
+/// Connections a node accepts from its peers: four of each, and some that are about to go.
 pub(crate) const CONNECTIONS_MAX: usize = 1024;
 
 /// A dial, HTTP/2 and opening the stream included.

@@ -33,13 +33,15 @@ use super::limits::{
 };
 use super::line::{Life, NotReached, Opener};
 
-/// Which of the two streams.
+/// Which of the streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lane {
     /// Appends and snapshots.
     Bulk,
     /// Votes, heartbeats, leader transfers.
     Control,
+    /// Small calls of the router.
+    Calls,
 }
 
 /// Why a frame got no answer that could be used.
@@ -249,7 +251,7 @@ impl Opener for LinkOpener {
 
     async fn open(&mut self) -> Result<(Arc<OpenLink>, Life), DialError> {
         let liveness = match self.lane {
-            Lane::Bulk => BULK_LIVENESS,
+            Lane::Bulk | Lane::Calls => BULK_LIVENESS,
             Lane::Control => CONTROL_LIVENESS,
         };
         let connection = self.dialer.connect(liveness).await?;
@@ -260,6 +262,7 @@ impl Opener for LinkOpener {
         let answers = match self.lane {
             Lane::Bulk => client.bulk(request).await,
             Lane::Control => client.control(request).await,
+            Lane::Calls => client.calls(request).await,
         };
         let answers = answers.inspect_err(|status| self.dialer.heed(status))?;
         let life = read_answers(answers.into_inner(), closing, connection);

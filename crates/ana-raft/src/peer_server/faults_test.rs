@@ -26,7 +26,7 @@ use crate::peer::limits::{
     append_pauses,
 };
 use crate::peer::link::Lane;
-use crate::peers::{CallError, RemoteFault};
+use crate::peers::{CallError, Peers, RemoteFault};
 use crate::removals::Removals;
 
 #[tokio::test]
@@ -156,34 +156,57 @@ async fn another_node_at_the_address_is_no_peer() {
     .await;
 }
 
+/// A call of either way without a body.
+async fn call(
+    peers: &Peers,
+    small: bool,
+    node: u64,
+    kind: u32,
+    within: Duration,
+) -> Result<Bytes, CallError> {
+    if small {
+        peers
+            .call_small(NodeId(node), kind, Bytes::new(), within)
+            .await
+    } else {
+        peers.call(NodeId(node), kind, Bytes::new(), within).await
+    }
+}
+
 #[tokio::test]
 async fn calls_say_whether_they_may_have_happened() {
+    say_whether_they_may_have_happened(false).await;
+}
+
+#[tokio::test]
+async fn small_calls_say_whether_they_may_have_happened() {
+    say_whether_they_may_have_happened(true).await;
+}
+
+async fn say_whether_they_may_have_happened(small: bool) {
     scope(1, async {
         let (one, two) = pair(&FakeReplica::answering()).await;
-        let call = |kind| one.peers.call(NodeId(2), kind, Bytes::new(), SECOND);
-        assert_eq!(
-            one.peers.call(NodeId(9), 1, Bytes::new(), SECOND).await,
-            UNREACHABLE
-        );
+        let call_two = |kind| call(&one.peers, small, 2, kind, SECOND);
+        assert_eq!(call(&one.peers, small, 9, 1, SECOND).await, UNREACHABLE);
         let failed = RemoteFault::Failed {
             why: CallError::Unreachable.to_string(),
         };
-        assert_eq!(call(3).await, Err(CallError::Remote(failed)));
+        assert_eq!(call_two(1).await, Ok(Bytes::new()));
+        assert_eq!(call_two(3).await, Err(CallError::Remote(failed)));
         assert_eq!(
-            call(77).await,
+            call_two(77).await,
             Err(CallError::Remote(RemoteFault::UnknownKind))
         );
-        assert_eq!(call(4).await, Err(CallError::TimedOut));
+        assert_eq!(call_two(4).await, Err(CallError::TimedOut));
         let started = time::now();
-        assert_eq!(call(2).await, Err(CallError::TimedOut));
+        assert_eq!(call_two(2).await, Err(CallError::TimedOut));
         assert!(started.elapsed() < 2 * SECOND);
 
         // Cut while the handler has it: nobody knows.
         let taken = two.calls.taken.load(Ordering::SeqCst);
         let peers = one.peers.clone();
-        let under_way = ana_env::runtime::spawn(async move {
-            peers.call(NodeId(2), 2, Bytes::new(), 10 * SECOND).await
-        });
+        let under_way =
+            ana_env::runtime::spawn(async move { call(&peers, small, 2, 2, 10 * SECOND).await });
         until("the handler has it", || {
             two.calls.taken.load(Ordering::SeqCst) > taken
         })
@@ -191,7 +214,7 @@ async fn calls_say_whether_they_may_have_happened() {
         two.server.shutdown().await;
         let answer = time::timeout(5 * SECOND, under_way).await.expect("noticed");
         assert_eq!(answer.expect("no panic"), Err(CallError::TimedOut));
-        assert_eq!(call(1).await, UNREACHABLE);
+        assert_eq!(call_two(1).await, UNREACHABLE);
     })
     .await;
 }
@@ -206,17 +229,16 @@ async fn a_restarted_peer_takes_calls_and_frames_again() {
         let address = two.server.local_addr().to_owned();
         let mut network = to_two(&one, GROUP).await;
         assert_eq!(send_all(&mut network, vec![append(1, 10)]).await.len(), 1);
-        assert!(
-            one.peers
-                .call(NodeId(2), 1, Bytes::new(), SECOND)
-                .await
-                .is_ok()
-        );
+        for small in [false, true] {
+            assert!(call(&one.peers, small, 2, 1, SECOND).await.is_ok());
+        }
         two.server.shutdown().await;
         let _two = Node::start_at(2, &replica, &address).await;
         // The old connection died while idle: the call goes over a new one.
-        let called = one.peers.call(NodeId(2), 1, Bytes::new(), SECOND).await;
-        assert_eq!(called, Ok(Bytes::new()));
+        for small in [false, true] {
+            let called = call(&one.peers, small, 2, 1, SECOND).await;
+            assert_eq!(called, Ok(Bytes::new()), "{small}");
+        }
         let again = time::timeout(2 * SECOND, async {
             loop {
                 let answers = send_all(&mut network, vec![append(2, 10)]).await;

@@ -1,33 +1,26 @@
-//! The door of the node: checks who is meant, then hands streams to sessions and calls to the
-//! call handler.
-//!
-//! Must stay true: a call runs in a task of its own until it is done or its caller's time is over;
-//! that the connection broke does not cut it off halfway.
+//! The door of the node: checks who is meant, then hands streams to sessions and calls to
+//! [`Calls`].
 
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 use ana_env::runtime::Tasks;
-use ana_env::time;
 use ana_proto::node::v1::peer_server::Peer;
-use ana_proto::node::v1::{
-    CallFault, CallFaultReason, CallRequest, CallResponse, Frame, call_response,
-};
+use ana_proto::node::v1::{CallRequest, CallResponse, Frame};
 use ana_types::names::NodeId;
 use async_trait::async_trait;
-use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::mpsc;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::GroupLookup;
+use super::calls::Calls;
 use super::session::Session;
 use crate::peer::connection::{check_addressee, removed};
-use crate::peer::limits::{CALL_BODY_BYTES_MAX, CALL_MAX, CALLS_IN_FLIGHT_MAX, REPLIES_QUEUE_MAX};
+use crate::peer::limits::REPLIES_QUEUE_MAX;
 use crate::peer::link::Lane;
-use crate::peers::{CallError, CallHandler, RemoteFault};
+use crate::peers::CallHandler;
 
 type Frames = Pin<Box<dyn Stream<Item = Result<Frame, Status>> + Send>>;
 
@@ -36,8 +29,7 @@ type Frames = Pin<Box<dyn Stream<Item = Result<Frame, Status>> + Send>>;
 pub(super) struct PeerService {
     this: NodeId,
     groups: Arc<dyn GroupLookup>,
-    calls: Arc<dyn CallHandler>,
-    calls_in_flight: Arc<Semaphore>,
+    calls: Arc<Calls>,
     /// The server's; weak because its tasks hold this service.
     tasks: Weak<Tasks>,
 }
@@ -52,8 +44,7 @@ impl PeerService {
         Self {
             this,
             groups,
-            calls,
-            calls_in_flight: Arc::new(Semaphore::new(CALLS_IN_FLIGHT_MAX)),
+            calls: Arc::new(Calls::new(calls, tasks)),
             tasks: Arc::downgrade(tasks),
         }
     }
@@ -75,11 +66,20 @@ impl PeerService {
     ) -> Result<Response<Frames>, Status> {
         let from = self.admit(request.metadata())?;
         let (replies, mut written) = mpsc::channel(REPLIES_QUEUE_MAX);
-        let session = Session::new(lane, from, Arc::clone(&self.groups), replies);
         let groups = Arc::clone(&self.groups);
+        let session = Session::new(
+            lane,
+            from,
+            Arc::clone(&groups),
+            Arc::clone(&self.calls),
+            replies,
+        );
         let run = async move {
             session.run(request.into_inner()).await;
-            groups.peer_lost(from);
+            // A leader that is there sends over the other lanes.
+            if lane != Lane::Calls {
+                groups.peer_lost(from);
+            }
         };
         let spawned = self.tasks.upgrade().and_then(|tasks| tasks.spawn(run));
         if spawned.is_none() {
@@ -88,80 +88,13 @@ impl PeerService {
         let frames = stream::poll_fn(move |cx| written.poll_recv(cx)).map(Ok);
         Ok(Response::new(Box::pin(frames)))
     }
-
-    async fn carry_out(&self, request: CallRequest) -> Result<Bytes, CallError> {
-        let Ok(permit) = Arc::clone(&self.calls_in_flight).try_acquire_owned() else {
-            return Err(CallError::Remote(RemoteFault::Overloaded));
-        };
-        let (give, take) = oneshot::channel();
-        let run = run_call(Arc::clone(&self.calls), request, permit, give);
-        let spawned = self.tasks.upgrade().and_then(|tasks| tasks.spawn(run));
-        if spawned.is_none() {
-            return Err(CallError::Remote(RemoteFault::Stopping));
-        }
-        match take.await {
-            Ok(Ok(body)) if body.len() > CALL_BODY_BYTES_MAX => {
-                // It has happened, but the caller will not see what.
-                tracing::error!(bytes = body.len(), "answer of a call is too large to send");
-                Err(CallError::TimedOut)
-            }
-            Ok(answer) => answer,
-            // The node is shutting down and has cut the handler off.
-            Err(_) => Err(CallError::TimedOut),
-        }
-    }
-}
-
-async fn run_call(
-    calls: Arc<dyn CallHandler>,
-    request: CallRequest,
-    permit: OwnedSemaphorePermit,
-    give: oneshot::Sender<Result<Bytes, CallError>>,
-) {
-    let within = Duration::from_millis(request.within_ms).min(CALL_MAX);
-    let called = time::timeout(within, calls.call(request.kind, request.body)).await;
-    let answer = called.unwrap_or(Err(CallError::TimedOut));
-    drop(permit);
-    // The caller may have gone.
-    drop(give.send(answer));
-}
-
-fn fault(error: CallError) -> CallFault {
-    let mut why = String::new();
-    let remote = match error {
-        CallError::Remote(remote) => remote,
-        // The handler itself asked somebody else in vain.
-        CallError::Unreachable => RemoteFault::Failed {
-            why: error.to_string(),
-        },
-        CallError::TimedOut => {
-            return CallFault {
-                reason: CallFaultReason::OutcomeUnknown.into(),
-                why,
-            };
-        }
-    };
-    let reason = match remote {
-        RemoteFault::UnknownKind => CallFaultReason::UnknownKind,
-        RemoteFault::Malformed => CallFaultReason::Malformed,
-        RemoteFault::Overloaded => CallFaultReason::Overloaded,
-        RemoteFault::Stopping => CallFaultReason::Stopping,
-        RemoteFault::TooLarge => CallFaultReason::TooLarge,
-        RemoteFault::Failed { why: given } => {
-            why = given;
-            CallFaultReason::Failed
-        }
-    };
-    CallFault {
-        reason: reason.into(),
-        why,
-    }
 }
 
 #[async_trait]
 impl Peer for PeerService {
     type BulkStream = Frames;
     type ControlStream = Frames;
+    type CallsStream = Frames;
 
     async fn bulk(&self, request: Request<Streaming<Frame>>) -> Result<Response<Frames>, Status> {
         self.open(Lane::Bulk, request)
@@ -176,12 +109,11 @@ impl Peer for PeerService {
 
     async fn call(&self, request: Request<CallRequest>) -> Result<Response<CallResponse>, Status> {
         self.admit(request.metadata())?;
-        let result = match self.carry_out(request.into_inner()).await {
-            Ok(body) => call_response::Result::Body(body),
-            Err(error) => call_response::Result::Fault(fault(error)),
-        };
-        Ok(Response::new(CallResponse {
-            result: Some(result),
-        }))
+        let answer = self.calls.carry_out(request.into_inner()).await;
+        Ok(Response::new(answer))
+    }
+
+    async fn calls(&self, request: Request<Streaming<Frame>>) -> Result<Response<Frames>, Status> {
+        self.open(Lane::Calls, request)
     }
 }

@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use tonic::{Status, Streaming};
 
 use super::appends::{AppendSessions, Output};
+use super::calls::Calls;
 use super::replica::{Replica, ReplicaStopped};
 use super::{GroupLookup, admits, heard_of};
 use crate::convert::{self, ConvertError};
@@ -40,6 +41,7 @@ pub(super) struct Session {
     lane: Lane,
     from: NodeId,
     groups: Arc<dyn GroupLookup>,
+    calls: Arc<Calls>,
     replies: mpsc::Sender<Frame>,
     running: FuturesUnordered<BoxFuture<'static, Frame>>,
     appends: AppendSessions,
@@ -60,6 +62,7 @@ impl Session {
         lane: Lane,
         from: NodeId,
         groups: Arc<dyn GroupLookup>,
+        calls: Arc<Calls>,
         replies: mpsc::Sender<Frame>,
     ) -> Self {
         let appends = AppendSessions::new(Arc::clone(&groups));
@@ -67,6 +70,7 @@ impl Session {
             lane,
             from,
             groups,
+            calls,
             replies,
             running: FuturesUnordered::new(),
             appends,
@@ -134,6 +138,12 @@ impl Session {
             (Lane::Bulk, Some(Body::Append(append))) => {
                 let frames = self.appends.take(group, id, append);
                 self.reply_all(frames).await
+            }
+            (Lane::Calls, Some(Body::Call(call))) => {
+                match self.calls.begin_frame(id, call, self.replies.clone()) {
+                    Some(answer) => self.reply(answer).await,
+                    None => Ok(()),
+                }
             }
             (Lane::Bulk, Some(body @ Body::Snapshot(_)))
             | (

@@ -77,6 +77,14 @@ async fn every_message_comes_through() {
             .call(NodeId(2), 1, Bytes::from_static(b"hi"), SECOND)
             .await;
         assert_eq!(echoed, Ok(Bytes::from_static(b"hi")));
+
+        // Many at a time over one stream, each with its own answer; one that is not small goes the other way.
+        let bodies = (0..300usize).map(|len| Bytes::from(vec![b'x'; len * len]));
+        let calls = bodies.map(async |body| {
+            let echoed = one.peers.call_small(NodeId(2), 1, body.clone(), SECOND);
+            assert_eq!(echoed.await, Ok(body));
+        });
+        futures::future::join_all(calls).await;
     })
     .await;
 }

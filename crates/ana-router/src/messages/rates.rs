@@ -22,4 +22,4 @@ pub(crate) struct Spend {
 pub(crate) struct Spent(pub(crate) bool);
 
 postcard_body!(Spend, Spent);
-question!(Spend, 30, SMALL_BYTES_MAX, Spent);
+question!(Spend, 30, SMALL_BYTES_MAX, small Spent);
