@@ -86,12 +86,11 @@ async fn nothing_acknowledged_is_lost_when_nodes_are_killed() -> Result<()> {
     let producers = Producers::start(&load, &ledger);
     let (mut gaps, mut prefixes) = (Vec::new(), Prefixes::default());
     for number in 0..rounds {
-        gaps.extend(
-            round(&mut cluster, &ledger, &mut dice, number)
-                .await
-                .with_context(|| format!("round {number}"))?,
-        );
+        let gap = round(&mut cluster, &ledger, &mut dice, number).await;
+        let gap = gap.with_context(|| format!("round {number}"))?;
         prefixes.note(&cluster)?;
+        println!("kills: round {number}, {gap:?}");
+        gaps.extend(gap);
     }
     producers.stop().await?;
     let (groups, entries) = assert_identical(&cluster).await?;

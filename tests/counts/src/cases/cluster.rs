@@ -30,7 +30,7 @@ pub(super) const CASES: &[Case] = &[
         name: "put-record-crowd",
         units: 2000,
         unit: "PutRecord, 64 in flight",
-        at_most: 340_000,
+        at_most: 240_000,
         run: || {
             puts(Load {
                 in_flight: 64,

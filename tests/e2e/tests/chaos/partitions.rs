@@ -162,6 +162,9 @@ async fn partitions_of_every_shape_lose_nothing() -> Result<()> {
         round(&mut scene, shape, &mut seen)
             .await
             .with_context(|| format!("round {number}, {shape:?}"))?;
+        let around = seen.around.last().filter(|_| shape.leaves_a_majority());
+        let healed = seen.healed.last();
+        println!("partitions: round {number}, {shape:?}, around it {around:?}, healed {healed:?}");
     }
     let polled = readers.stop().await?;
     let (equal, verdict) = scene.judge(&polled, Vec::new()).await?;

@@ -49,7 +49,9 @@ async fn a_leader_that_stood_still_answers_nothing_old() -> Result<()> {
     let mut around = Vec::new();
     for number in 0..rounds {
         let took = round(&mut scene).await;
-        around.push(took.with_context(|| format!("round {number}"))?);
+        let took = took.with_context(|| format!("round {number}"))?;
+        println!("paused leaders: round {number}, written around it after {took:?}");
+        around.push(took);
     }
     let polled = readers.stop().await?;
     let (equal, verdict) = scene.judge(&polled, Vec::new()).await?;

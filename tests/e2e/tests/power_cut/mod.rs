@@ -170,6 +170,8 @@ async fn nothing_acknowledged_is_lost_when_the_power_is_cut() -> Result<()> {
         };
         cut.await.with_context(|| format!("round {round}"))?;
         plant.compare(round).await?;
+        let acknowledged = plant.ledger.count();
+        println!("power cuts: round {round}, {victims:?}, {acknowledged} acknowledged so far");
     }
     println!("power cuts: {rounds} rounds, {}", plant.judge().await?);
     Ok(())
@@ -258,8 +260,10 @@ async fn nothing_is_lost_when_the_power_goes_while_another_node_is_away() -> Res
             Meanwhile::CutOff
         };
         let done = mixed_round(&mut plant, &mut dice, meanwhile).await;
-        alone += done.with_context(|| format!("seed {seed}, round {round}, {meanwhile:?}"))?;
+        let written = done.with_context(|| format!("seed {seed}, round {round}, {meanwhile:?}"))?;
         plant.compare(round).await?;
+        println!("mixed power cuts: round {round}, {meanwhile:?}, {written} acknowledged by two");
+        alone += written;
     }
     println!(
         "mixed power cuts: {rounds} rounds, {alone} records acknowledged by two nodes just before one of them lost its \
