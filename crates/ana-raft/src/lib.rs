@@ -38,6 +38,7 @@ pub mod placement;
 pub mod left;
 pub mod groups;
 pub mod repair;
+mod damaged;
 pub mod rebuild;
 
 pub mod convert;

@@ -23,6 +23,7 @@ use openraft::network::NetSnapshot;
 use crate::batcher::Batcher;
 use crate::checkpoint::{self, CheckpointStore};
 use crate::config::RaftNodeConfig;
+use crate::damaged;
 use crate::error::GroupError;
 use crate::group::{DiskUse, Group, Inner, Running};
 use crate::left::{self, Left};
@@ -77,6 +78,9 @@ impl Group {
             .await
             .map_err(|source| GroupError::Log { group: id, source })?;
         let log = Arc::new(log);
+        damaged::recall(&*parts.env.disk, &dir, &log, rejoin.is_some())
+            .await
+            .map_err(io)?;
         let owed = match left {
             Some(left) => left::restore(&parts.env, &dir, left, &log)
                 .await

@@ -4,6 +4,7 @@
 //! this order, each step durable before the next:
 //!
 //! ```text
+//!   0 it notes that it is damaged: a start in between goes on with the repair (see `damaged`)
 //!   1 the leader removes it from the members, with a quorum of the others
 //!   2 it notes that (the mark), sets the damaged log aside and starts empty, closed to elections
 //!   3 the leader adds it as a learner; it gets snapshot and entries like any new replica
@@ -28,6 +29,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::damaged;
 use crate::entry::{seal, unseal};
 use crate::error::GroupError;
 use crate::groups::Groups;
@@ -95,6 +97,12 @@ impl Groups {
         match group.health() {
             GroupHealth::Corrupt { what } => {
                 tracing::warn!(group = %id, what, "repair begins");
+                if !group.inner.lost {
+                    let parts = self.parts();
+                    let dir = parts.config.group_dir(id);
+                    let noted = damaged::save(&*parts.env.disk, &dir, &what).await;
+                    noted.map_err(|source| GroupError::Io { group: id, source })?;
+                }
                 let Told::Evicted { index } = self.ask(id, others, Step::Evict).await? else {
                     return Err(GroupError::TimedOut {
                         group: id,
@@ -196,6 +204,7 @@ impl Groups {
         } else {
             // The log that found the damage: damage met while reading may not show at the next start.
             group.log().repair_discard().await.map_err(failed)?;
+            damaged::clear(&*parts.env.disk, &dir).await.map_err(io)?;
         }
         let kind = group.kind();
         self.close_owned(id).await;

@@ -10,6 +10,7 @@ use crate::common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use ana_env::memory::{MemoryDisk, MemoryDiskOptions, SeededRng, TokioClock};
@@ -38,6 +39,7 @@ impl CallHandler for NoCalls {
 
 pub(crate) struct Node {
     pub(crate) disk: MemoryDisk,
+    pub(crate) checkpoints: Arc<MemoryCheckpoints>,
     pub(crate) groups: Groups,
     pub(crate) peers: Peers,
     pub(crate) server: PeerServer,
@@ -74,18 +76,28 @@ pub(crate) async fn node_with(
     disk: MemoryDisk,
     change: impl Fn(&mut RaftNodeConfig),
 ) -> Node {
+    start(id, disk, Arc::default(), change).await
+}
+
+/// A node on what an earlier one has left.
+async fn start(
+    id: NodeId,
+    disk: MemoryDisk,
+    checkpoints: Arc<MemoryCheckpoints>,
+    change: impl Fn(&mut RaftNodeConfig),
+) -> Node {
     let env = env_on(id, &disk);
     let peers = Peers::new(env.clone(), id);
     let mut settings = config(id);
     change(&mut settings);
-    let checkpoints = Arc::new(MemoryCheckpoints::new());
-    let groups = Groups::start(env, settings, checkpoints, peers.clone())
+    let groups = Groups::start(env, settings, checkpoints.clone(), peers.clone())
         .await
         .unwrap();
     let listener = RealNet.listen("127.0.0.1:0").await.unwrap();
     let server = groups.serve_peer(listener, Arc::new(NoCalls));
     Node {
         disk,
+        checkpoints,
         groups,
         peers,
         server,
@@ -114,42 +126,106 @@ pub(crate) async fn leader(nodes: &BTreeMap<NodeId, Node>) -> (NodeId, Group) {
     led().expect("just seen")
 }
 
+const IDS: [NodeId; 3] = [NodeId(1), NodeId(2), NodeId(3)];
+
+/// Three nodes with some records; their leader, and the last entry.
+async fn three_with_records() -> (BTreeMap<NodeId, Node>, NodeId, u64) {
+    let mut nodes = BTreeMap::new();
+    for id in IDS {
+        nodes.insert(id, node(id).await);
+    }
+    introduce(&nodes);
+    for node in nodes.values() {
+        node.groups.open(GROUP, MachineKind::Shards).await.unwrap();
+    }
+    let founder = nodes[&IDS[0]].groups.get(GROUP).unwrap();
+    founder.initialize(BTreeSet::from(IDS)).await.unwrap();
+    let (id, first) = leader(&nodes).await;
+    first.read_barrier().await.unwrap();
+    open_shards(&first, &[0]).await;
+    let mut last = 0;
+    // A start looks through the newest segment: damage in the first one is found by those who read.
+    while first.log().segments().len() < 2 {
+        last = put_many(&first, 900).await;
+    }
+    (nodes, id, last)
+}
+
+/// Damages a replica in the middle of its log, and has it find out while it reads.
+async fn damage(victim: &Node) -> Group {
+    let group = victim.groups.get(GROUP).unwrap();
+    let segment = victim.groups.config().group_dir(GROUP);
+    let segment = segment.join("segment-0000000000000001");
+    for offset in 8_000..8_300 {
+        victim.disk.flip_bit(&segment, offset).unwrap();
+    }
+    let read = group.log().read_key(0, 0, u64::MAX, usize::MAX);
+    assert!(read.await.is_err());
+    assert!(matches!(group.health(), GroupHealth::Corrupt { .. }));
+    group
+}
+
+#[tokio::test]
+async fn a_repair_that_was_cut_off_goes_on_after_a_restart() {
+    scoped(async {
+        let (mut nodes, led_by, last) = three_with_records().await;
+        let id = IDS.into_iter().find(|it| *it != led_by).unwrap();
+        let others: Vec<_> = IDS.into_iter().filter(|other| *other != id).collect();
+        let leads = nodes[&led_by].groups.get(GROUP).unwrap();
+        let victim = &nodes[&id];
+        let group = victim.groups.get(GROUP).unwrap();
+        group.wait_applied(last, common::SOON).await.unwrap();
+        drop(group);
+        // With a checkpoint a start does not read what was applied.
+        victim.groups.close(GROUP).await;
+        let kind = MachineKind::Shards;
+        victim.groups.open(GROUP, kind).await.unwrap();
+        drop(damage(victim).await);
+        // Its process ends when the leader has taken it out, before it hears of that.
+        let evicted = std::future::poll_fn(|_| match leads.status().voters.contains(&id) {
+            true => Poll::Pending,
+            false => Poll::Ready(()),
+        });
+        tokio::select! {
+            biased;
+            () = evicted => {}
+            repaired = victim.groups.repair(GROUP, &others) => panic!("too fast: {repaired:?}"),
+        }
+        let victim = nodes.remove(&id).unwrap();
+        victim.shutdown().await;
+        let (disk, checkpoints) = (victim.disk.clone(), Arc::clone(&victim.checkpoints));
+        nodes.insert(id, start(id, disk, checkpoints, |_| {}).await);
+        introduce(&nodes);
+        let again = &nodes[&id].groups;
+        let group = again.open(GROUP, MachineKind::Shards).await.unwrap();
+        assert!(matches!(group.health(), GroupHealth::Corrupt { .. }));
+        drop(group);
+        again.repair(GROUP, &others).await.unwrap();
+        let group = again.get(GROUP).unwrap();
+        assert_eq!(group.health(), GroupHealth::Ok);
+        assert_eq!(group.status().voters, IDS);
+        group.wait_applied(last, common::SOON).await.unwrap();
+        assert_eq!(common::state(&group), common::state(&leads));
+        // And once more: the repair is over.
+        drop(group);
+        again.close(GROUP).await;
+        let group = again.open(GROUP, MachineKind::Shards).await.unwrap();
+        assert_eq!(group.health(), GroupHealth::Ok);
+        for node in nodes.values() {
+            node.shutdown().await;
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_damaged_replica_is_evicted_emptied_and_becomes_a_voter_again() {
     scoped(async {
-        let ids = [NodeId(1), NodeId(2), NodeId(3)];
-        let mut nodes = BTreeMap::new();
-        for id in ids {
-            nodes.insert(id, node(id).await);
-        }
-        introduce(&nodes);
-        for node in nodes.values() {
-            node.groups.open(GROUP, MachineKind::Shards).await.unwrap();
-        }
-        let founder = nodes[&ids[0]].groups.get(GROUP).unwrap();
-        founder.initialize(BTreeSet::from(ids)).await.unwrap();
-        let (id, first) = leader(&nodes).await;
-        first.read_barrier().await.unwrap();
-        open_shards(&first, &[0]).await;
-        let mut last = put_many(&first, 900).await;
-
-        // The leader itself is damaged, and finds out while it reads.
+        let ids = IDS;
+        // The leader itself is damaged.
+        let (nodes, id, mut last) = three_with_records().await;
         let victim = &nodes[&id];
-        let dir = victim.groups.config().group_dir(GROUP);
-        for offset in 8_000..8_300 {
-            victim
-                .disk
-                .flip_bit(&dir.join("segment-0000000000000001"), offset)
-                .unwrap();
-        }
-        assert!(
-            first
-                .log()
-                .read_key(0, 0, u64::MAX, usize::MAX)
-                .await
-                .is_err()
-        );
-        assert!(matches!(first.health(), GroupHealth::Corrupt { .. }));
+        drop(damage(victim).await);
         let others: Vec<_> = ids.into_iter().filter(|&other| other != id).collect();
 
         let repaired = time::timeout(Duration::from_secs(60), async {
