@@ -90,14 +90,15 @@ async fn start(
     let peers = Peers::new(env.clone(), id);
     let mut settings = config(id);
     change(&mut settings);
-    let groups = Groups::start(env, settings, checkpoints.clone(), peers.clone())
+    let stays = Arc::clone(&checkpoints);
+    let groups = Groups::start(env, settings, checkpoints, peers.clone())
         .await
         .unwrap();
     let listener = RealNet.listen("127.0.0.1:0").await.unwrap();
     let server = groups.serve_peer(listener, Arc::new(NoCalls));
     Node {
         disk,
-        checkpoints,
+        checkpoints: stays,
         groups,
         peers,
         server,
