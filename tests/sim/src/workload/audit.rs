@@ -114,9 +114,12 @@ async fn compare_replicas(shared: &Shared) {
     let since = now();
     loop {
         let replicas = replicas(shared).await;
+        // Entries that a replica has not applied may be those of a leader that was deposed.
+        let is_settled =
+            |(replica, is_applied): &(ReplicaDigest, bool)| *is_applied && replica.is_whole();
         let agreed = replicas
             .as_ref()
-            .is_some_and(|replicas| replicas.iter().all(ReplicaDigest::is_whole));
+            .is_some_and(|all| all.iter().all(is_settled));
         if agreed || now_ms() > since.wall_ms + SETTLE_MS {
             if agreed {
                 let what = "replicas have caught up after the faults".to_owned();
@@ -127,7 +130,7 @@ async fn compare_replicas(shared: &Shared) {
                 ));
             }
             let mut oracle = shared.oracle();
-            for replica in replicas.unwrap_or_default() {
+            for (replica, _) in replicas.unwrap_or_default() {
                 oracle.history.replica(replica);
             }
             return;
@@ -136,7 +139,13 @@ async fn compare_replicas(shared: &Shared) {
     }
 }
 
-async fn replicas(shared: &Shared) -> Option<Vec<ReplicaDigest>> {
+fn is_voter(group: &serde_json::Value, node: usize) -> bool {
+    let mut voters = group["voters"].as_array().into_iter().flatten();
+    voters.any(|id| id.as_u64() == u64::try_from(node + 1).ok())
+}
+
+/// What every replica of every group says of what is committed, and whether it has applied all of it.
+async fn replicas(shared: &Shared) -> Option<Vec<(ReplicaDigest, bool)>> {
     let status = get(&api(0), "/_ana/status").await.ok()?;
     monitor::note(shared, &status);
     let mut found = Vec::new();
@@ -145,7 +154,9 @@ async fn replicas(shared: &Shared) -> Option<Vec<ReplicaDigest>> {
         let range = (id, monitor::first_kept(group), upto);
         for node in 0..shared.plan.nodes {
             match monitor::digest(shared, node, range).await {
-                Ok(Some((digest, _))) => found.push(digest),
+                Ok(Some(told)) => found.push(told),
+                // A replica that is not open yet: a node whose metadata are repaired opens the others after that.
+                Ok(None) if is_voter(group, node) => return None,
                 // No replica of this group here.
                 Ok(None) => {}
                 Err(_) => return None,
