@@ -23,5 +23,5 @@ pub mod faults;
 pub use clock::Clock;
 pub use disk::{DirEntry, Disk, File, Open, Space};
 pub use env::Env;
-pub use net::{Io, Listener, Net, Stream};
+pub use net::{Io, Joined, Listener, Net, Stream};
 pub use rng::Rng;

@@ -1,6 +1,6 @@
 //! The seam of the network: connections between addresses given as text.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::io;
 
 use async_trait::async_trait;
@@ -34,4 +34,27 @@ pub trait Listener: Send {
 
     /// The address listened at, with its real port.
     fn local_addr(&self) -> String;
+}
+
+/// Two listeners as one, with the address of the first.
+pub struct Joined(pub Box<dyn Listener>, pub Box<dyn Listener>);
+
+impl Debug for Joined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Joined").field(&self.local_addr()).finish()
+    }
+}
+
+#[async_trait]
+impl Listener for Joined {
+    async fn accept(&mut self) -> io::Result<(Stream, String)> {
+        tokio::select! {
+            accepted = self.0.accept() => accepted,
+            accepted = self.1.accept() => accepted,
+        }
+    }
+
+    fn local_addr(&self) -> String {
+        self.0.local_addr()
+    }
 }

@@ -2,7 +2,7 @@
 //! before them.
 //!
 //! ```text
-//!   clients --> front_door (one port) --splice--> a live node (roster, fed by health and exits)
+//!   clients --> front_door (one port) --socket--> a live node (roster, fed by health and exits)
 //!                   |
 //!                   '-- /_ana/supervisor/* --> supervisor_api --orders--> supervisor --> child
 //! ```

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use ana_env::faults::{self, FaultPlan};
 use ana_env::runtime::Tasks;
-use ana_env::{Env, time};
+use ana_env::{Env, Joined, Listener, time};
 use ana_gateway::{Gateway, GatewayConfig, Service};
 use ana_log::LogConfig;
 use ana_raft::{
@@ -96,12 +96,28 @@ impl Node {
         config: NodeConfig,
         checkpoints: Arc<dyn CheckpointStore>,
     ) -> BoxFuture<'static, Result<Node, NodeError>> {
+        Node::start_given(env, config, checkpoints, None)
+    }
+
+    /// As [`Node::start`]; serves what comes from `given` as well.
+    ///
+    /// # Errors
+    /// As [`Node::start`].
+    pub fn start_given(
+        env: Env,
+        config: NodeConfig,
+        checkpoints: Arc<dyn CheckpointStore>,
+        given: Option<Box<dyn Listener>>,
+    ) -> BoxFuture<'static, Result<Node, NodeError>> {
         Box::pin(async move {
             config.check()?;
             let router_config = router_config(&config)?;
             let gateway_config = gateway_config(&env, &config).await?;
             // Links are between nodes: what clients send is not held back.
-            let api = listen(&env, &config.api).await?;
+            let mut api = listen(&env, &config.api).await?;
+            if let Some(given) = given {
+                api = Box::new(Joined(api, given));
+            }
             let (env, board) = disturbable(env, &config);
             let peer = listen(&env, &config.peer).await?;
 
@@ -263,7 +279,7 @@ async fn until_true(mut value: watch::Receiver<bool>) {
     }
 }
 
-async fn listen(env: &Env, address: &str) -> Result<Box<dyn ana_env::Listener>, NodeError> {
+async fn listen(env: &Env, address: &str) -> Result<Box<dyn Listener>, NodeError> {
     let failed = |source| NodeError::Listen {
         address: address.to_owned(),
         source,

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use ana_env::real::Relay;
 use ana_env::time;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
@@ -66,17 +67,35 @@ impl Running {
 
 /// Starts `exe server --config CONFIG` with its voice appended to `log`, in a place of its own where it has one.
 ///
+/// By the relay it is given connections that were accepted here. One in a place of its own has none: what clients send
+/// it crosses the links of that place.
+///
 /// # Errors
 /// When the program or the log file cannot be opened.
-pub fn start(exe: &Path, config: &Path, log: &Path, place: Option<&Place>) -> io::Result<Child> {
+pub fn start(
+    exe: &Path,
+    config: &Path,
+    log: &Path,
+    place: Option<&Place>,
+) -> io::Result<(Child, Option<Relay>)> {
     let log = OpenOptions::new().create(true).append(true).open(log)?;
-    let child = program(exe, place)
-        .arg("server")
+    let mut program = program(exe, place);
+    let mut relay = None;
+    if place.is_none() {
+        let (ours, theirs) = Relay::pair()?;
+        program
+            .stdin(theirs)
+            .arg("server")
+            .arg("--clients-on-stdin");
+        relay = Some(ours);
+    } else {
+        program.stdin(Stdio::null()).arg("server");
+    }
+    let child = program
         .arg("--config")
         .arg(config)
         .arg("--die-with")
         .arg(std::process::id().to_string())
-        .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log)
         // Ctrl-C goes to the whole foreground group; the nodes are stopped by us, in order.
@@ -86,7 +105,7 @@ pub fn start(exe: &Path, config: &Path, log: &Path, place: Option<&Place>) -> io
     if let (Some(place), Some(pid)) = (place, child.id()) {
         place.freezer.admit(pid)?;
     }
-    Ok(child)
+    Ok((child, relay))
 }
 
 /// The node's program, in its network namespace where it has one: `nsenter` becomes the program, in the same process.

@@ -1,10 +1,14 @@
-//! The one address of a local cluster: a TCP proxy to live nodes.
+//! The one address of a local cluster: it gives connections to live nodes.
 //!
 //! ```text
 //!   accept -> first bytes -> "GET|POST /_ana/supervisor/", the paths of FIS -> answered here
-//!                         \-> a live node, in turn -> bytes both ways until both sides have ended
-//!                          \-> no live node: 503 here, or the end of a TLS connection
+//!                         \-> a node that answers, in turn -> the socket itself is given to its process
+//!                          \-> one that takes no sockets -> bytes both ways until both sides have ended
+//!                           \-> no live node: 503 here, or the end of a TLS connection
 //! ```
+//! Bytes that pass through a proxy cost a seventh of the machine's time where many small puts are under way, and more
+//! where much is read.
+//!
 //! Must stay true:
 //! - a connection belongs to one node from its first byte to its last: nothing is ever sent twice,
 //!   so a failed request is the client's to repeat;
@@ -17,8 +21,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ana_drill::fis::api::request::{METHODS, PATHS, is_path};
+use ana_env::real::{Arrival, Doorway};
 use ana_env::runtime::Tasks;
-use ana_env::{Env, Listener, Stream, time};
+use ana_env::{Env, Stream, time};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full, Limited};
@@ -33,7 +38,7 @@ use super::roster::Roster;
 use super::supervisor_api::{PREFIX, SupervisorApi};
 use crate::fis::Fis;
 
-/// Connections at once; each costs two descriptors and two small buffers.
+/// Connections at once that were not given away; each costs two descriptors and two small buffers.
 const CONNECTIONS_MAX: usize = 4096;
 /// SDKs open connections ahead of their first request; one that stays silent longer is closed.
 const FIRST_BYTES_MAX: Duration = Duration::from_secs(75);
@@ -46,6 +51,8 @@ const REFUSED_BODY_MAX: usize = 16 << 20;
 /// Pause after a failed accept (out of descriptors), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const FIRST_READ_BYTES: usize = 16 << 10;
+/// More than the longest path that is answered here.
+const FIRST_PEEK_BYTES: usize = 64;
 /// The first byte of a TLS connection; whatever follows is between the client and a node.
 const TLS_HANDSHAKE: u8 = 0x16;
 
@@ -85,13 +92,13 @@ impl FrontDoor {
 
     /// Serves connections for as long as it is polled; dropping it closes them.
     #[expect(clippy::infinite_loop, reason = "it ends when its task is dropped")]
-    pub async fn serve(self, mut listener: Box<dyn Listener>) {
+    pub async fn serve(self, doorway: Doorway) {
         let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let tasks = Tasks::new();
         loop {
             let place = Arc::clone(&places).acquire_owned().await;
-            let stream = match listener.accept().await {
-                Ok((stream, _peer)) => stream,
+            let arrival = match doorway.accept().await {
+                Ok(arrival) => arrival,
                 Err(error) => {
                     tracing::warn!(%error, "the front door cannot accept");
                     time::sleep(ACCEPT_PAUSE).await;
@@ -101,14 +108,47 @@ impl FrontDoor {
             let door = self.clone();
             tasks.spawn(async move {
                 let _place = place;
-                if let Err(error) = door.connection(stream).await {
+                if let Err(error) = door.connection(arrival).await {
                     tracing::debug!(%error, "a connection ended early");
                 }
             });
         }
     }
 
-    async fn connection(&self, mut client: Stream) -> io::Result<()> {
+    async fn connection(&self, arrival: Arrival) -> io::Result<()> {
+        let mut seen = [0; FIRST_PEEK_BYTES];
+        let seen = match time::timeout(FIRST_BYTES_MAX, arrival.peek(&mut seen)).await {
+            Ok(seen) => seen?,
+            Err(_silent) => return Ok(()),
+        };
+        let is_given = choose(seen) == Some(Choice::Node) && self.give(&arrival);
+        if is_given {
+            return Ok(());
+        }
+        self.serve_here(arrival.into_stream()).await
+    }
+
+    /// Gives the socket to a node that answers; says whether one took it.
+    fn give(&self, arrival: &Arrival) -> bool {
+        self.roster.candidates().iter().any(|node| {
+            let Some(relay) = &node.relay else {
+                return false;
+            };
+            match relay.give(arrival) {
+                Ok(()) => true,
+                Err(error) => {
+                    tracing::debug!(%error, node = node.id, "a node takes no connection");
+                    if error.kind() == io::ErrorKind::BrokenPipe {
+                        self.roster.refused(node.id);
+                    }
+                    false
+                }
+            }
+        })
+    }
+
+    /// Passes bytes on to a node, or answers.
+    async fn serve_here(&self, mut client: Stream) -> io::Result<()> {
         let mut first = Vec::new();
         let choosing = read_until_chosen(&mut client, &mut first);
         let choice = match time::timeout(FIRST_BYTES_MAX, choosing).await {
@@ -117,10 +157,10 @@ impl FrontDoor {
         };
         let Some(choice) = choice else { return Ok(()) };
         if choice == Choice::Node {
-            for (id, address) in self.roster.candidates() {
-                let connecting = self.env.net.connect(&address);
+            for candidate in self.roster.candidates() {
+                let connecting = self.env.net.connect(&candidate.api);
                 let Ok(Ok(mut node)) = time::timeout(CONNECT_MAX, connecting).await else {
-                    self.roster.refused(id);
+                    self.roster.refused(candidate.id);
                     continue;
                 };
                 node.write_all(&first).await?;

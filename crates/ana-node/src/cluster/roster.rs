@@ -4,13 +4,26 @@
 //! A lock held for a few lines, never over an await.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ana_env::real::Relay;
 
 use crate::config::MemberConfig;
 
 /// A health check must fail this often in a row before a running node counts as not answering: a
 /// busy machine answers late, and a late node is better than none.
 const FAILURES_BELIEVED: u32 = 3;
+
+/// A node that may take a connection.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// The node.
+    pub id: u64,
+    /// Where it listens.
+    pub api: String,
+    /// How it is given a connection without connecting to it; none when it has to be connected to.
+    pub relay: Option<Arc<Relay>>,
+}
 
 /// The nodes of a local cluster.
 #[derive(Debug)]
@@ -30,26 +43,28 @@ struct Entry {
     runs: bool,
     answers: bool,
     failures: u32,
+    /// How connections are given to its process.
+    relay: Option<Arc<Relay>>,
+}
+
+impl Entry {
+    /// A node that does not run.
+    fn of(node: &MemberConfig) -> Entry {
+        Entry {
+            api: node.api.clone(),
+            runs: false,
+            answers: false,
+            failures: 0,
+            relay: None,
+        }
+    }
 }
 
 impl Roster {
     /// All nodes of a plan, none of them running.
     pub fn new(nodes: &[MemberConfig]) -> Roster {
-        let nodes = nodes
-            .iter()
-            .map(|node| {
-                let api = node.api.clone();
-                (
-                    node.id,
-                    Entry {
-                        api,
-                        runs: false,
-                        answers: false,
-                        failures: 0,
-                    },
-                )
-            })
-            .collect();
+        let nodes = nodes.iter().map(|node| (node.id, Entry::of(node)));
+        let nodes = nodes.collect();
         Roster {
             state: Mutex::new(State { nodes, turn: 0 }),
         }
@@ -58,12 +73,7 @@ impl Roster {
     /// A node more, which does not run.
     pub fn add(&self, node: &MemberConfig) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.nodes.entry(node.id).or_insert(Entry {
-            api: node.api.clone(),
-            runs: false,
-            answers: false,
-            failures: 0,
-        });
+        state.nodes.entry(node.id).or_insert(Entry::of(node));
     }
 
     /// A node less.
@@ -78,7 +88,13 @@ impl Roster {
             node.runs = runs;
             node.answers = false;
             node.failures = 0;
+            node.relay = None;
         });
+    }
+
+    /// The process that runs takes connections that others have accepted.
+    pub fn takes_over_by(&self, id: u64, relay: Relay) {
+        self.with(id, |node| node.relay = Some(Arc::new(relay)));
     }
 
     /// A health check of a node came back.
@@ -114,14 +130,20 @@ impl Roster {
 
     /// Whom to try for a new connection, best first: those that answer, taking turns, then those
     /// that merely run.
-    pub fn candidates(&self) -> Vec<(u64, String)> {
+    pub fn candidates(&self) -> Vec<Candidate> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let pick = |state: &State, answers: bool| -> Vec<(u64, String)> {
+        let pick = |state: &State, answers: bool| -> Vec<Candidate> {
             let nodes = state
                 .nodes
                 .iter()
                 .filter(|(_, n)| n.runs && n.answers == answers);
-            nodes.map(|(id, node)| (*id, node.api.clone())).collect()
+            let candidate = |(id, node): (&u64, &Entry)| Candidate {
+                id: *id,
+                api: node.api.clone(),
+                // One that does not answer yet may let what it was given wait for long.
+                relay: node.relay.clone().filter(|_| answers),
+            };
+            nodes.map(candidate).collect()
         };
         let mut first = pick(&state, true);
         if !first.is_empty() {
@@ -158,7 +180,7 @@ mod tests {
     }
 
     fn ids(roster: &Roster) -> Vec<u64> {
-        roster.candidates().into_iter().map(|(id, _)| id).collect()
+        roster.candidates().into_iter().map(|it| it.id).collect()
     }
 
     #[test]

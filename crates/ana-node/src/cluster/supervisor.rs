@@ -367,7 +367,8 @@ impl Supervisor {
         let config = self.layout.config_dir().join(Layout::config_name(id));
         let log = self.layout.log_file(id);
         let failed = |error: std::io::Error| format!("node {id} cannot be started: {error}");
-        let process = child::start(&self.exe, &config, &log, place.as_ref()).map_err(failed)?;
+        let started = child::start(&self.exe, &config, &log, place.as_ref());
+        let (process, relay) = started.map_err(failed)?;
         let (running, wait) = child::watch(
             id,
             process,
@@ -380,6 +381,9 @@ impl Supervisor {
         slot.stopping = false;
         slot.starts += 1;
         self.roster.runs(id, true);
+        if let Some(relay) = relay {
+            self.roster.takes_over_by(id, relay);
+        }
         self.tasks.spawn(wait);
         Ok(())
     }

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ana_env::real::Relayed;
 use ana_env::runtime::Tasks;
-use ana_env::time;
+use ana_env::{Listener, time};
 use ana_raft::{SledCheckpoints, rebuild};
 use ana_router::Expelled;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
@@ -41,6 +42,10 @@ pub(super) struct Server {
     /// End at once when the parent process, which must have this id, ends; `ana up` uses it.
     #[arg(long, value_name = "PID")]
     die_with: Option<u32>,
+    /// Serve the connections, too, that the parent process has accepted and gives away over standard input; `ana up`
+    /// uses it.
+    #[arg(long)]
+    clients_on_stdin: bool,
     /// Read and check the settings, then end.
     #[arg(long)]
     check: bool,
@@ -123,8 +128,9 @@ impl Server {
         })?;
         finish_wipe(context, &config).await?;
         let checkpoints = open_checkpoints(&dir).await?;
-        let node = Node::start(context.env.clone(), config, Arc::new(checkpoints)).await;
-        let node = node.map_err(|error| {
+        let given = self.given()?;
+        let node = Node::start_given(context.env.clone(), config, Arc::new(checkpoints), given);
+        let node = node.await.map_err(|error| {
             CliError::new(Exit::Failed, format!("the node cannot start: {error}"))
                 .context(format!("settings {}", self.config.display()))
         })?;
@@ -141,6 +147,21 @@ impl Server {
         tracing::info!(?failure, "ending");
         node.shutdown().await;
         failure.map_or(Ok(Exit::Ok), |why| Err(why.explain(&dir)))
+    }
+
+    /// Where connections come from besides the address listened at.
+    fn given(&self) -> Result<Option<Box<dyn Listener>>, CliError> {
+        if !self.clients_on_stdin {
+            return Ok(None);
+        }
+        match Relayed::from_stdin() {
+            Ok(relayed) => Ok(Some(Box::new(relayed))),
+            Err(error) => {
+                let problem = format!("standard input gives no connections: {error}");
+                Err(CliError::new(Exit::Usage, problem)
+                    .advice("leave --clients-on-stdin out: it is for `ana up`"))
+            }
+        }
     }
 
     /// What the command line says of authentication goes before what the file says.

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ana_env::real::Doorway;
 use ana_env::runtime::Tasks;
-use ana_env::{Listener, time};
+use ana_env::time;
 use ana_gateway::Authentication;
 use ana_types::Region;
 use serde_json::json;
@@ -113,8 +114,7 @@ impl Up {
         let made = layout::make_dir(context.env.disk.as_ref(), &dir).await;
         made.map_err(|error| CliError::file("create the data directory", &dir, &error))?;
         let _lock = DirLock::take(&dir).map_err(|error| explain_lock(&error))?;
-        let listener = self.listen(context).await?;
-        let address = listener.local_addr();
+        let (doorway, address) = self.open_doorway().await?;
         let near = address
             .rsplit_once(':')
             .and_then(|(_, port)| port.parse().ok());
@@ -125,7 +125,7 @@ impl Up {
         self.write_configs(context, &layout, &address, &protection)
             .await?;
         let real = real::set_up(context, &layout, names).await?;
-        let parts = (listener, protection, real.clone());
+        let parts = ((doorway, address), protection, real.clone());
         let outcome = Box::pin(self.serve(context, layout, parts, &mut signals)).await;
         real::take_away(real.as_deref()).await;
         outcome
@@ -178,13 +178,17 @@ impl Up {
             .map(|nodes_per_zone| Shape::Zones { nodes_per_zone })
     }
 
-    async fn listen(&self, context: &Context) -> Result<Box<dyn Listener>, CliError> {
+    /// The front door's socket, and its address.
+    async fn open_doorway(&self) -> Result<(Doorway, String), CliError> {
         let address = format!("127.0.0.1:{}", self.port);
-        context.env.net.listen(&address).await.map_err(|error| {
+        let failed = |error| {
             CliError::new(Exit::Failed, format!("cannot listen at {address}: {error}"))
                 .context("it is the address of the front door")
                 .advice("try: ana status (is a cluster running already?), or another --port")
-        })
+        };
+        let doorway = Doorway::bind(&address).await.map_err(failed)?;
+        let bound = doorway.local_addr().map_err(failed)?;
+        Ok((doorway, bound))
     }
 
     async fn write_configs(
@@ -239,7 +243,7 @@ impl Up {
         &self,
         context: &Context,
         layout: Layout,
-        (listener, protection, real): (Box<dyn Listener>, Protection, Option<Arc<Real>>),
+        ((doorway, address), protection, real): ((Doorway, String), Protection, Option<Arc<Real>>),
         signals: &mut EndSignals,
     ) -> Result<Exit, CliError> {
         let exe = std::env::current_exe().map_err(|error| {
@@ -250,7 +254,6 @@ impl Up {
         })?;
         let ca = protection.certificates.map(|made| made.ca);
         let scheme = if ca.is_some() { "https" } else { "http" };
-        let address = listener.local_addr();
         let endpoint = format!("{scheme}://{address}");
         let opened = open_fis(context, &layout, &address, &protection.auth).await?;
         let roster = Arc::new(Roster::new(layout.nodes()));
@@ -275,7 +278,7 @@ impl Up {
         let api = api.with_kernel(kernel);
         let door = FrontDoor::new(context.env.clone(), Arc::clone(&roster), api);
         let drills = opened.fis;
-        tasks.spawn(door.with_fis(drills.clone()).serve(listener));
+        tasks.spawn(door.with_fis(drills.clone()).serve(doorway));
         tasks.spawn(opened.service.run());
         tasks.spawn(keep_checking(context.env.clone(), roster));
 

@@ -1,5 +1,7 @@
 //! The front door before nodes that are plain echo servers: who answers, and what is never done.
 
+use ana_env::Listener;
+use ana_env::real::{Relay, Relayed};
 use ana_env::runtime::scope;
 use ana_gateway::{Authentication, Credentials, Signer, Verifier};
 
@@ -50,6 +52,11 @@ async fn open_door_for(
     tasks: &Tasks,
     authentication: Authentication,
 ) -> String {
+    open_door_of(env, &running(nodes), tasks, authentication).await
+}
+
+/// Nodes 1.. at these addresses, all running; none of them has answered yet.
+fn running(nodes: &[String]) -> (Arc<Roster>, Vec<MemberConfig>) {
     let members: Vec<MemberConfig> = (1..)
         .zip(nodes)
         .map(|(id, api)| MemberConfig {
@@ -63,10 +70,18 @@ async fn open_door_for(
     for member in &members {
         roster.runs(member.id, true);
     }
-    let layout = Layout::of_nodes("/nowhere".into(), members);
+    (roster, members)
+}
+
+async fn open_door_of(
+    env: &Env,
+    (roster, members): &(Arc<Roster>, Vec<MemberConfig>),
+    tasks: &Tasks,
+    authentication: Authentication,
+) -> String {
+    let layout = Layout::of_nodes("/nowhere".into(), members.clone());
     let (disk, plan) = (Env::real().disk, layout.clone());
-    let (supervisor, handle) =
-        Supervisor::new("/bin/false".into(), disk, plan, Arc::clone(&roster));
+    let (supervisor, handle) = Supervisor::new("/bin/false".into(), disk, plan, Arc::clone(roster));
     let members = Members::new(env.clone(), layout, handle.clone());
     drop(supervisor);
     let about = About {
@@ -74,21 +89,34 @@ async fn open_door_for(
         data_dir: "/nowhere".to_owned(),
         ca: None,
     };
-    let listener = env.net.listen("127.0.0.1:0").await.expect("a free port");
-    let address = listener.local_addr();
+    let doorway = Doorway::bind("127.0.0.1:0").await.expect("a free port");
+    let address = doorway.local_addr().expect("it listens");
     let door = FrontDoor::new(
         env.clone(),
-        roster,
+        Arc::clone(roster),
         SupervisorApi::new(handle, members, about, authentication),
     );
-    tasks.spawn(door.serve(listener));
+    tasks.spawn(door.serve(doorway));
     address
 }
 
 /// A server that answers `name:` and all it was sent, once its client has ended its side.
 async fn echo_server(env: &Env, name: &'static str, tasks: &Tasks) -> String {
-    let mut listener = env.net.listen("127.0.0.1:0").await.expect("a free port");
+    let listener = env.net.listen("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr();
+    echo(listener, name, tasks);
+    address
+}
+
+/// The same for connections that are given to it.
+fn given_echo_server(name: &'static str, tasks: &Tasks) -> Relay {
+    let (relay, socket) = Relay::pair().expect("descriptors");
+    let listener = Relayed::from_socket(socket).expect("a socket");
+    echo(Box::new(listener), name, tasks);
+    relay
+}
+
+fn echo(mut listener: Box<dyn Listener>, name: &'static str, tasks: &Tasks) {
     tasks.spawn(async move {
         while let Ok((mut stream, _peer)) = listener.accept().await {
             let mut said = Vec::new();
@@ -99,7 +127,6 @@ async fn echo_server(env: &Env, name: &'static str, tasks: &Tasks) -> String {
             }
         }
     });
-    address
 }
 
 /// A port on which nobody listens.
@@ -166,6 +193,58 @@ fn connections_take_turns_and_half_closes_pass_through() {
         assert!(
             answers.iter().all(|answer| answer == one || answer == two),
             "{answers:?}"
+        );
+    });
+}
+
+#[test]
+fn sockets_are_given_to_nodes_that_answer_and_bytes_passed_to_others() {
+    run(async {
+        let (env, tasks) = (Env::real(), Tasks::new());
+        let nodes = [
+            echo_server(&env, "one by bytes", &tasks).await,
+            echo_server(&env, "two by bytes", &tasks).await,
+        ];
+        let running = running(&nodes);
+        let roster = Arc::clone(&running.0);
+        let door = open_door_of(&env, &running, &tasks, Authentication::Off).await;
+        roster.takes_over_by(1, given_echo_server("one by socket", &tasks));
+        let said = exchange(&env, &door, "POST / hello").await;
+        assert!(said.contains("by bytes:"), "none answers yet: {said}");
+        roster.checked(1, true);
+        for _ in 0..3 {
+            let said = exchange(&env, &door, "POST / hello").await;
+            assert_eq!(said, "one by socket:POST / hello");
+        }
+        // The paths of the supervisor stay here, and a first byte that decides nothing is waited for.
+        let request = "GET /_ana/supervisor/status HTTP/1.1\r\nhost: x\r\n\r\n";
+        let said = ask(&env, &door, request).await;
+        assert!(said.contains("\"endpoint\":\"http://door\""), "{said}");
+        let mut stream = env.net.connect(&door).await.expect("the door is open");
+        for piece in ["P", "OST / in pieces"] {
+            let written = stream.write_all(piece.as_bytes()).await;
+            written.expect("the door listens");
+            time::sleep(Duration::from_millis(20)).await;
+        }
+        stream.shutdown().await.expect("the door listens");
+        let mut said = String::new();
+        let read = stream.read_to_string(&mut said).await;
+        read.expect("the door answers");
+        assert!(said.ends_with(":POST / in pieces"), "{said}");
+        // A process that ends takes no more, and its successor is given nothing before it answers.
+        roster.takes_over_by(1, {
+            let (relay, socket) = Relay::pair().expect("descriptors");
+            drop(socket);
+            relay
+        });
+        let said = exchange(&env, &door, "POST / hello").await;
+        assert!(said.contains("by bytes:"), "{said}");
+        roster.runs(1, true);
+        roster.checked(1, true);
+        let said = exchange(&env, &door, "POST / hello").await;
+        assert!(
+            said.contains("one by bytes:"),
+            "no relay of its own: {said}"
         );
     });
 }
