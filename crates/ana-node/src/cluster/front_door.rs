@@ -34,7 +34,7 @@ use hyper_util::server::conn::auto;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::sync::{Notify, Semaphore};
 
-use super::roster::Roster;
+use super::roster::{Candidate, Roster};
 use super::supervisor_api::{PREFIX, SupervisorApi};
 use crate::fis::Fis;
 
@@ -121,16 +121,17 @@ impl FrontDoor {
             Ok(seen) => seen?,
             Err(_silent) => return Ok(()),
         };
-        let is_given = choose(seen) == Some(Choice::Node) && self.give(&arrival);
-        if is_given {
+        // Once for each connection: asking takes a turn.
+        let candidates = (choose(seen) == Some(Choice::Node)).then(|| self.roster.candidates());
+        if self.give(&arrival, candidates.as_deref().unwrap_or_default()) {
             return Ok(());
         }
-        self.serve_here(arrival.into_stream()).await
+        self.serve_here(arrival.into_stream(), candidates).await
     }
 
     /// Gives the socket to a node that answers; says whether one took it.
-    fn give(&self, arrival: &Arrival) -> bool {
-        self.roster.candidates().iter().any(|node| {
+    fn give(&self, arrival: &Arrival, candidates: &[Candidate]) -> bool {
+        candidates.iter().any(|node| {
             let Some(relay) = &node.relay else {
                 return false;
             };
@@ -147,8 +148,12 @@ impl FrontDoor {
         })
     }
 
-    /// Passes bytes on to a node, or answers.
-    async fn serve_here(&self, mut client: Stream) -> io::Result<()> {
+    /// Passes bytes on to a node, or answers. Without candidates the first bytes have not decided yet.
+    async fn serve_here(
+        &self,
+        mut client: Stream,
+        candidates: Option<Vec<Candidate>>,
+    ) -> io::Result<()> {
         let mut first = Vec::new();
         let choosing = read_until_chosen(&mut client, &mut first);
         let choice = match time::timeout(FIRST_BYTES_MAX, choosing).await {
@@ -157,7 +162,7 @@ impl FrontDoor {
         };
         let Some(choice) = choice else { return Ok(()) };
         if choice == Choice::Node {
-            for candidate in self.roster.candidates() {
+            for candidate in candidates.unwrap_or_else(|| self.roster.candidates()) {
                 let connecting = self.env.net.connect(&candidate.api);
                 let Ok(Ok(mut node)) = time::timeout(CONNECT_MAX, connecting).await else {
                     self.roster.refused(candidate.id);

@@ -198,6 +198,35 @@ fn connections_take_turns_and_half_closes_pass_through() {
 }
 
 #[test]
+fn bytes_go_to_nodes_that_answer_in_turn() {
+    run(async {
+        let (env, tasks) = (Env::real(), Tasks::new());
+        let nodes = [
+            echo_server(&env, "one", &tasks).await,
+            echo_server(&env, "two", &tasks).await,
+        ];
+        let running = running(&nodes);
+        running.0.checked(1, true);
+        running.0.checked(2, true);
+        let door = open_door_of(&env, &running, &tasks, Authentication::Off).await;
+        let mut answers = Vec::new();
+        for _ in 0..4 {
+            answers.push(exchange(&env, &door, "POST / x").await);
+        }
+        answers.sort();
+        assert_eq!(
+            answers,
+            [
+                "one:POST / x",
+                "one:POST / x",
+                "two:POST / x",
+                "two:POST / x"
+            ]
+        );
+    });
+}
+
+#[test]
 fn sockets_are_given_to_nodes_that_answer_and_bytes_passed_to_others() {
     run(async {
         let (env, tasks) = (Env::real(), Tasks::new());
