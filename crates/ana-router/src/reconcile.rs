@@ -55,8 +55,9 @@ struct Memory {
     empty_since: BTreeMap<GroupId, Instant>,
     /// Replicas that a task repairs.
     in_repair: Arc<Mutex<BTreeSet<GroupId>>>,
-    /// Replicas left from before the last start were compared with the deleted groups.
-    has_cleaned: bool,
+    /// Groups that had a directory here at the start and are not known to be deleted; none until it was read. Those that
+    /// the metadata does not want are not opened, and the metadata may be older than they are.
+    stored: Option<BTreeSet<GroupId>>,
     /// It is known that missing replicas of this node are new, not lost.
     is_complete: bool,
     /// The metadata here was brought to what was committed at some moment since the last start.
@@ -347,15 +348,13 @@ fn lock(set: &Mutex<BTreeSet<GroupId>>) -> MutexGuard<'_, BTreeSet<GroupId>> {
 /// Deletes the replicas of deleted groups, those that were not opened since the start included.
 async fn delete(context: &Context, memory: &mut Memory) {
     let mut here: BTreeSet<GroupId> = context.groups.all().iter().map(Group::id).collect();
-    if !memory.has_cleaned && context.secret().is_some() {
+    if memory.stored.is_none() {
         match stored(context).await {
-            Ok(stored) => {
-                here.extend(stored);
-                memory.has_cleaned = true;
-            }
+            Ok(stored) => memory.stored = Some(stored),
             Err(error) => tracing::warn!(%error, "the directory of the groups cannot be listed"),
         }
     }
+    here.extend(memory.stored.iter().flatten());
     let Ok(gone) = context.look(|meta| {
         let deleted = meta.deleted_groups();
         here.into_iter()
@@ -368,12 +367,17 @@ async fn delete(context: &Context, memory: &mut Memory) {
         return;
     }
     for group in &gone {
-        match context.groups.delete(*group).await {
+        let deleted = context.groups.delete(*group).await;
+        // What could not be deleted is not open any more.
+        if let Some(stored) = &mut memory.stored {
+            match deleted {
+                Ok(()) => stored.remove(group),
+                Err(_) => stored.insert(*group),
+            };
+        }
+        match deleted {
             Ok(()) => tracing::info!(%group, "the replica of a deleted group is deleted"),
-            Err(error) => {
-                tracing::warn!(%group, %error, "a replica could not be deleted");
-                memory.has_cleaned = false;
-            }
+            Err(error) => tracing::warn!(%group, %error, "a replica could not be deleted"),
         }
     }
     context.leaders.keep(|group| !gone.contains(&group));
