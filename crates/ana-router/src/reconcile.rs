@@ -27,8 +27,10 @@ use futures::future::join_all;
 use crate::context::{Changes, Context, Deadline};
 use crate::membership::founding_voters;
 
-/// Looks happen at changes of the metadata, and this often.
+/// Looks happen at changes of the metadata, and this often while something is unfinished here.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// And this often while all is well: damage that is met while reading has no other sign.
+const QUIET_LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long the preferred leader has to found a group alone.
 const FOUND_AFTER: Duration = Duration::from_secs(2);
 /// How long one question for the newest metadata may take.
@@ -66,13 +68,27 @@ struct Memory {
     lost: BTreeSet<GroupId>,
 }
 
+impl Memory {
+    fn is_quiet(&self, context: &Context) -> bool {
+        self.is_complete
+            && self.empty_since.is_empty()
+            && lock(&self.in_repair).is_empty()
+            && context.is_confirmed.load(Ordering::Acquire)
+    }
+}
+
 /// Runs until the router shuts down.
 #[expect(clippy::infinite_loop, reason = "it ends with the router's tasks")]
 pub(crate) async fn run(context: Arc<Context>) {
     let mut changes = Changes::default();
     let mut memory = Memory::default();
     loop {
-        context.next_look(&mut changes, LOOK_EVERY).await;
+        let look_every = if memory.is_quiet(&context) {
+            QUIET_LOOK_EVERY
+        } else {
+            LOOK_EVERY
+        };
+        context.next_look(&mut changes, look_every).await;
         learn_addresses(&context);
         let wanted = wanted(&context);
         open(&context, &wanted, &mut memory).await;
@@ -265,8 +281,7 @@ async fn found(context: &Context, wanted: &BTreeMap<GroupId, Wanted>, memory: &m
 
 /// It has no members yet, and nothing that speaks against founding it.
 fn is_empty(replica: &Group) -> bool {
-    let status = replica.status();
-    status.voters.is_empty() && matches!(status.health, GroupHealth::Ok | GroupHealth::Full)
+    !replica.has_voters() && matches!(replica.health(), GroupHealth::Ok | GroupHealth::Full)
 }
 
 /// Ends the rebuild of a node that was wiped, when everything that the metadata wants here is here and whole. Its own
@@ -313,7 +328,7 @@ fn repair(context: &Arc<Context>, wanted: &BTreeMap<GroupId, Wanted>, memory: &M
         let Some(replica) = context.groups.get(*id) else {
             continue;
         };
-        replica.place(group.voters.clone());
+        replica.place(&group.voters);
         let is_damaged = matches!(
             replica.health(),
             GroupHealth::Corrupt { .. } | GroupHealth::Rejoining
