@@ -13,21 +13,29 @@ use crate::client::access::Access;
 use crate::client::endpoint::Endpoint;
 use crate::client::{Client, Retry};
 
+/// Pause between checks while every running node is well.
 const CHECK_EVERY: Duration = Duration::from_millis(300);
+/// And while one is not: it has just been started, mostly.
+const CHECK_AGAIN: Duration = Duration::from_millis(25);
 const CHECK_MAX: Duration = Duration::from_secs(2);
 
 /// Keeps the roster up to date for as long as it is polled.
 #[expect(clippy::infinite_loop, reason = "it ends when its task is dropped")]
 pub async fn keep_checking(env: Env, roster: Arc<Roster>) {
-    let mut ticks = time::interval(CHECK_EVERY);
     loop {
-        ticks.tick().await;
         let checks = roster.running().into_iter().map(|(id, api)| {
             let env = env.clone();
             let roster = &roster;
-            async move { roster.checked(id, is_healthy(env, &api).await) }
+            async move {
+                let is_well = is_healthy(env, &api).await;
+                roster.checked(id, is_well);
+                is_well
+            }
         });
-        join_all(checks).await;
+        let seen = join_all(checks).await;
+        // Before the first node runs there is nothing to see.
+        let are_well = !seen.is_empty() && seen.into_iter().all(|is_well| is_well);
+        time::sleep(if are_well { CHECK_EVERY } else { CHECK_AGAIN }).await;
     }
 }
 
