@@ -156,11 +156,6 @@ impl Rest {
         raft.runtime_config().tick(true);
     }
 
-    /// Whether it woke and does not stand for election yet.
-    fn stands_aside(&self) -> bool {
-        self.stands_ms.load(Ordering::SeqCst) != 0
-    }
-
     /// Lets a replica that woke stand for election when its leader had the time to be heard.
     fn stand(&self, raft: &Raft) {
         let stands_ms = self.stands_ms.load(Ordering::SeqCst);
@@ -307,9 +302,7 @@ pub(crate) async fn run(groups: WeakGroups) {
         let after = Duration::from_millis(groups.config().rest_after_ms);
         let all = groups.all();
         for group in &all {
-            if group.inner.rest.stands_aside()
-                && let Some(raft) = group.raft()
-            {
+            if let Some(raft) = group.raft() {
                 group.inner.rest.stand(&raft);
             }
         }
