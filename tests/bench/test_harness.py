@@ -97,6 +97,13 @@ class Page(unittest.TestCase):
         said = servers.displayed("/home/me/target/bench/venv/bin/moto_server -p 34567 --data /x/runs/moto/1 --limit 1000")
         self.assertEqual(said, "moto_server -p PORT --data DIR/1 --limit 1000")
 
+    def test_reasons_are_told_without_this_machine(self):
+        shown = results()
+        shown["skipped"] = {"etcd": f"etcd ended with 0: {servers.ROOT}/target/bench/runs/etcd/1/a.log / {servers.ROOT}/usr/sbin/etcd: 68: busy"}
+        text = report.generated(shown)
+        self.assertIn("- etcd: etcd ended with 0: DIR/1/a.log / ", text)
+        self.assertNotIn(str(servers.ROOT), text)
+
     def test_medians_are_taken_member_by_member(self):
         runs = [{"a": 1, "b": {"c": 9}, "s": "x", "n": None}, {"a": 3, "b": {"c": 7}, "s": "x", "n": 4}, {"a": 2, "b": {"c": 8}, "s": "x"}]
         self.assertEqual(work.median(runs), {"a": 2, "b": {"c": 8}, "s": "x", "n": 4})

@@ -1,6 +1,6 @@
 """The page made of the figures: the part of docs/PERFORMANCE.md between two marks."""
 from .paths import PAGE
-from .servers import KINESIS, REPLICATED
+from .servers import KINESIS, REPLICATED, displayed
 from .targets import BEST, figure, judge, number
 
 BEGIN = "<!-- scripts/bench writes from here -->"
@@ -40,7 +40,7 @@ def present(results, names):
 
 def label(name, server):
     why = server.get("not_measured")
-    return f"{server['label']} {server.get('version', '')}".strip() + (f": not measured, {why}" if why else "")
+    return f"{server['label']} {server.get('version', '')}".strip() + (f": not measured, {displayed(why)}" if why else "")
 
 
 def peers_table(results, unit, kinds, columns):
@@ -152,7 +152,7 @@ def generated(results):
     run, machine = results["run"], results["machine"]
     own = [[what, told] for what, told in own_rows(results) if told]
     judged = [[it.what, it.asked, it.reached, it.verdict] for it in judge(results)]
-    missing = [f"- {case}: {why}" for case, why in results["skipped"].items()]
+    missing = [f"- {case}: {displayed(why)}" for case, why in results["skipped"].items()]
     parts = [
         f"`{run['command']}`, {run['date']}, commit {run['commit']}: {run['what']}. Machine: {machine['cores']} cores "
         f"({machine['cpu']}) shared by client and servers, {machine['memory_gib']} GiB of memory, one disk "

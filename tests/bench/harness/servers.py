@@ -65,7 +65,7 @@ class Server:
 
 
 def displayed(command):
-    """A command without what is only so on this machine and in this run."""
+    """A command, or the last words of one, without what is only so on this machine and in this run."""
     command = re.sub(r"\S*/runs/[^\s/]+", "DIR", command)
     command = re.sub(r"(?<![\w.])/\S*/(?=[\w-]+(\s|$))", "", command.replace(f"{ROOT}/", ""))
     return re.sub(r"\b(?<!\.)[1-9]\d{4}\b", "PORT", command)
