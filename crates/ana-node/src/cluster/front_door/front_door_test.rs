@@ -108,6 +108,15 @@ async fn echo_server(env: &Env, name: &'static str, tasks: &Tasks) -> String {
     address
 }
 
+/// Two of them.
+async fn echo_servers(env: &Env, names: [&'static str; 2], tasks: &Tasks) -> [String; 2] {
+    let [one, two] = names;
+    [
+        echo_server(env, one, tasks).await,
+        echo_server(env, two, tasks).await,
+    ]
+}
+
 /// The same for connections that are given to it.
 fn given_echo_server(name: &'static str, tasks: &Tasks) -> Relay {
     let (relay, socket) = Relay::pair().expect("descriptors");
@@ -153,6 +162,16 @@ async fn exchange(env: &Env, door: &str, said: &str) -> String {
     answer
 }
 
+/// What four connections are answered, in alphabetical order.
+async fn four_exchanges(env: &Env, door: &str, request: &str) -> Vec<String> {
+    let mut answers = Vec::new();
+    for _ in 0..4 {
+        answers.push(exchange(env, door, request).await);
+    }
+    answers.sort();
+    answers
+}
+
 /// An HTTP request that is kept open until the answer has ended.
 async fn ask(env: &Env, door: &str, request: &str) -> String {
     let mut stream = env.net.connect(door).await.expect("the door is open");
@@ -179,16 +198,9 @@ fn run(test: impl Future<Output = ()>) {
 fn connections_take_turns_and_half_closes_pass_through() {
     run(async {
         let (env, tasks) = (Env::real(), Tasks::new());
-        let nodes = [
-            echo_server(&env, "one", &tasks).await,
-            echo_server(&env, "two", &tasks).await,
-        ];
+        let nodes = echo_servers(&env, ["one", "two"], &tasks).await;
         let door = open_door(&env, &nodes, &tasks).await;
-        let mut answers = Vec::new();
-        for _ in 0..4 {
-            answers.push(exchange(&env, &door, "POST / hello").await);
-        }
-        answers.sort();
+        let answers = four_exchanges(&env, &door, "POST / hello").await;
         let (one, two) = ("one:POST / hello", "two:POST / hello");
         assert!(
             answers.iter().all(|answer| answer == one || answer == two),
@@ -201,19 +213,12 @@ fn connections_take_turns_and_half_closes_pass_through() {
 fn bytes_go_to_nodes_that_answer_in_turn() {
     run(async {
         let (env, tasks) = (Env::real(), Tasks::new());
-        let nodes = [
-            echo_server(&env, "one", &tasks).await,
-            echo_server(&env, "two", &tasks).await,
-        ];
+        let nodes = echo_servers(&env, ["one", "two"], &tasks).await;
         let running = running(&nodes);
         running.0.checked(1, true);
         running.0.checked(2, true);
         let door = open_door_of(&env, &running, &tasks, Authentication::Off).await;
-        let mut answers = Vec::new();
-        for _ in 0..4 {
-            answers.push(exchange(&env, &door, "POST / x").await);
-        }
-        answers.sort();
+        let answers = four_exchanges(&env, &door, "POST / x").await;
         assert_eq!(
             answers,
             [
@@ -230,10 +235,7 @@ fn bytes_go_to_nodes_that_answer_in_turn() {
 fn sockets_are_given_to_nodes_that_answer_and_bytes_passed_to_others() {
     run(async {
         let (env, tasks) = (Env::real(), Tasks::new());
-        let nodes = [
-            echo_server(&env, "one by bytes", &tasks).await,
-            echo_server(&env, "two by bytes", &tasks).await,
-        ];
+        let nodes = echo_servers(&env, ["one by bytes", "two by bytes"], &tasks).await;
         let running = running(&nodes);
         let roster = Arc::clone(&running.0);
         let door = open_door_of(&env, &running, &tasks, Authentication::Off).await;
