@@ -1,7 +1,7 @@
 //! Damage on purpose to the files of a log that nobody has open: what a bad disk or a power cut leaves.
 //!
-//! Must stay true: [`places`] names only bytes whose change has to be noticed, never padding or what an older
-//! generation left behind; [`tear`] changes no byte that was ever confirmed: a disk that keeps its promises does not
+//! Must stay true: [`places`] names only bytes whose change has to be noticed as far as the disk tells, never padding
+//! or what an older generation left behind (a log that is open may have been cut further in memory: `Place::index`); [`tear`] changes no byte that was ever confirmed: a disk that keeps its promises does not
 //! either.
 
 use std::io;
@@ -35,6 +35,8 @@ pub struct Place {
     pub at: u64,
     /// How many.
     pub len: u64,
+    /// Index of the entry whose bytes they are, if they are one's.
+    pub index: Option<u64>,
 }
 
 /// One segment of a log, read.
@@ -122,6 +124,7 @@ pub async fn tear(
         path,
         at: read.end,
         len,
+        index: None,
     }))
 }
 
@@ -180,35 +183,39 @@ fn vouched(segment: &Segment) -> impl Iterator<Item = &Framed> {
 }
 
 fn place(segment: &Segment, frame: &Framed) -> Place {
+    let index = match &frame.record {
+        Record::Entry(entry) => Some(entry.id.index),
+        _ => None,
+    };
     Place {
         path: segment.path.clone(),
         at: frame.at,
         len: frame.len,
+        index,
     }
 }
 
 /// Entries that live on: neither truncated nor purged.
 fn entries(segments: &[Segment]) -> Vec<Place> {
-    let mut alive: Vec<(u64, usize, Place)> = Vec::new();
+    let mut alive: Vec<(usize, Place)> = Vec::new();
     for (number, segment) in segments.iter().enumerate() {
         for frame in vouched(segment) {
             match &frame.record {
-                Record::Entry(entry) => {
-                    alive.push((entry.id.index, number, place(segment, frame)));
-                }
+                Record::Entry(_) => alive.push((number, place(segment, frame))),
                 Record::Truncate(keep) => {
-                    alive.retain(|(index, ..)| keep.is_some_and(|keep| *index <= keep.index));
+                    let kept = keep.map(|keep| keep.index);
+                    alive.retain(|(_, place)| place.index <= kept);
                 }
-                Record::Purge(id) => alive.retain(|(index, ..)| *index > id.index),
+                Record::Purge(id) => alive.retain(|(_, place)| place.index > Some(id.index)),
                 _ => {}
             }
         }
     }
     let newest = segments.len().saturating_sub(1);
-    if alive.iter().any(|(_, number, _)| *number < newest) {
-        alive.retain(|(_, number, _)| *number < newest);
+    if alive.iter().any(|(number, _)| *number < newest) {
+        alive.retain(|(number, _)| *number < newest);
     }
-    alive.into_iter().map(|(_, _, place)| place).collect()
+    alive.into_iter().map(|(_, place)| place).collect()
 }
 
 /// The votes of the newest segment: frames, and the one in its header.
@@ -220,6 +227,7 @@ fn votes(segment: &Segment) -> Vec<Place> {
             path: segment.path.clone(),
             at: 0,
             len: segment.header_len,
+            index: None,
         });
     }
     places
@@ -238,6 +246,7 @@ async fn snapshots(disk: &dyn Disk, dir: &Path) -> io::Result<Vec<Place>> {
         path: dir.join(snapshot_name(index)),
         at: 0,
         len,
+        index: None,
     });
     Ok(place.into_iter().collect())
 }

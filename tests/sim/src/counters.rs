@@ -24,7 +24,7 @@ pub const SOMETIMES: &[&str] = &[
     "a log was trimmed",
     "damage was found",
     "a flipped bit was noticed",
-    "a flipped bit may have been cut off with the old end of its log",
+    "a flipped bit was of an entry that its log has cut off",
     "a flipped bit was of a vote that counts no more",
     "a repair ended",
     "a node lost all its data",

@@ -54,8 +54,6 @@ pub struct World {
 struct Flip {
     node: usize,
     bit: damage::Bit,
-    /// How far its log was cut then.
-    purged_index: Option<u64>,
 }
 
 impl World {
@@ -142,8 +140,8 @@ impl World {
             let machine = &self.machines[flip.node];
             if !flip.bit.is_on(&machine.disk) || flip.bit.is_known_to(machine) {
                 counters::saw("a flipped bit was noticed");
-            } else if flip.bit.purged_index(machine) > flip.purged_index {
-                counters::saw("a flipped bit may have been cut off with the old end of its log");
+            } else if flip.bit.is_cut_off(machine) {
+                counters::saw("a flipped bit was of an entry that its log has cut off");
             } else if flip.bit.is_of_an_old_vote(&machine.disk) {
                 counters::saw("a flipped bit was of a vote that counts no more");
             } else {
@@ -248,12 +246,8 @@ impl World {
                 true
             }
             Act::Flip { node, file, place } => {
-                let machine = &self.machines[node];
-                let flip = damage::flip(&machine.disk, file, place).map(|bit| Flip {
-                    node,
-                    purged_index: bit.purged_index(machine),
-                    bit,
-                });
+                let bit = damage::flip(&self.machines[node].disk, file, place);
+                let flip = bit.map(|bit| Flip { node, bit });
                 let hit = flip.is_some();
                 self.flips.extend(flip);
                 hit

@@ -178,8 +178,12 @@ async fn checkpoints(disk: &dyn Disk, dir: &Path) -> io::Result<Vec<Place>> {
             if entry.is_dir && depth < DEPTH_MAX {
                 open.push((path, depth + 1));
             } else if !entry.is_dir && entry.len > 0 {
-                let (at, len) = (0, entry.len);
-                places.push(Place { path, at, len });
+                places.push(Place {
+                    path,
+                    at: 0,
+                    len: entry.len,
+                    index: None,
+                });
             }
         }
     }

@@ -25,6 +25,8 @@ const AROUND_BYTES: u64 = 16;
 pub(super) struct Bit {
     kind: FileKind,
     path: PathBuf,
+    /// Index of the entry that it is in, if it is in one.
+    index: Option<u64>,
     from: u64,
     around: Vec<u8>,
 }
@@ -46,9 +48,12 @@ impl Bit {
                 .any(|(path, _)| path.parent() == self.path.parent() && **path > self.path)
     }
 
-    /// How far the log that it belongs to is cut, as far as its node can say.
-    pub(super) fn purged_index(&self, machine: &Machine) -> Option<u64> {
-        self.group(machine)?.status().purged_index
+    /// Whether it is in an entry that its log has cut off since, or had when it flipped: only in memory then, as the
+    /// disk still had it.
+    pub(super) fn is_cut_off(&self, machine: &Machine) -> bool {
+        let group = self.group(machine);
+        let purged_index = group.and_then(|group| group.status().purged_index);
+        self.index.is_some_and(|index| Some(index) <= purged_index)
     }
 
     /// Whether the replica that it belongs to knows that it is damaged, and waits for its repair.
@@ -87,6 +92,7 @@ pub(super) fn flip(disk: &MemoryDisk, kind: FileKind, chance: u64) -> Option<Bit
     Some(Bit {
         kind,
         path: path.clone(),
+        index: place.index,
         from,
         around: file.read(from, len).ok()?.to_vec(),
     })

@@ -72,6 +72,8 @@ fn a_flip_hits_what_it_says() {
             let bit = flipped(&disk, kind, chance);
             assert!(bit.is_on(&disk), "{bit}");
             assert!(bit.to_string().contains(name), "{kind:?}: {bit}");
+            let is_entry = bit.index.is_some_and(|index| (1..=9).contains(&index));
+            assert_eq!(is_entry, kind == FileKind::Entries, "{kind:?}: {bit}");
         }
     }
     let empty = MemoryDisk::new(1, MemoryDiskOptions::default());
