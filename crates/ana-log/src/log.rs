@@ -305,6 +305,17 @@ impl Log {
         self.shared.state().health()
     }
 
+    /// Waits until the log is corrupt or has failed.
+    pub async fn until_unsound(&self) -> Health {
+        loop {
+            let told = self.shared.unsound.notified();
+            match self.health() {
+                Health::Ok | Health::Full => told.await,
+                unsound => return unsound,
+            }
+        }
+    }
+
     /// Says that the log is damaged, by what its user knows and it does not itself.
     pub fn declare_corrupt(&self, what: String) {
         let told = self.shared.corrupt(what);

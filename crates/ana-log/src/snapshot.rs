@@ -43,7 +43,7 @@ pub(crate) async fn save(shared: &Shared, index: u64, data: Bytes) -> Result<(),
             let mut state = shared.state();
             if state.verdict == Health::Ok {
                 tracing::error!(dir = %shared.dir.display(), %why, "the log can not be written any more");
-                state.verdict = Health::Failed { why: why.clone() };
+                shared.judge(&mut state, Health::Failed { why: why.clone() });
             }
             Err(LogError::Failed { why })
         }

@@ -45,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) work: Notify,
     /// The keeper has something to do.
     pub(crate) upkeep: Notify,
+    /// The log has turned out to be corrupt, or has failed.
+    pub(crate) unsound: Notify,
     /// Held while files are allocated, so that the room one frees is not taken by another.
     pub(crate) allocation: tokio::sync::Mutex<()>,
     /// Held while a snapshot is written or read.
@@ -67,6 +69,7 @@ impl Shared {
             state: Mutex::new(State::new()),
             work: Notify::new(),
             upkeep: Notify::new(),
+            unsound: Notify::new(),
             allocation: tokio::sync::Mutex::new(()),
             snapshots: tokio::sync::Mutex::new(()),
         }
@@ -77,12 +80,18 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Says that the log is not sound, to those who wait for it as well.
+    pub(crate) fn judge(&self, state: &mut State, verdict: Health) {
+        state.verdict = verdict;
+        self.unsound.notify_waiters();
+    }
+
     /// Notes damage found in bytes that were once synced, and answers it as an error.
     pub(crate) fn corrupt(&self, what: String) -> LogError {
         let mut state = self.state();
         if state.verdict == Health::Ok {
             tracing::error!(dir = %self.dir.display(), %what, "the log is corrupt");
-            state.verdict = Health::Corrupt { what: what.clone() };
+            self.judge(&mut state, Health::Corrupt { what: what.clone() });
         }
         LogError::Corrupt { what }
     }

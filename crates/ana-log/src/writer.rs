@@ -357,7 +357,8 @@ impl Writer {
     fn fail(&mut self, operation: &str, error: &io::Error) {
         let why = format!("{operation}: {error}");
         tracing::error!(dir = %self.shared.dir.display(), %why, "the log can not be written any more");
-        self.shared.state().verdict = Health::Failed { why };
+        self.shared
+            .judge(&mut self.shared.state(), Health::Failed { why });
     }
 }
 

@@ -23,9 +23,7 @@ use ana_env::runtime::Tasks;
 use ana_env::{Env, Joined, Listener, time};
 use ana_gateway::{Gateway, GatewayConfig, Service};
 use ana_log::LogConfig;
-use ana_raft::{
-    CheckpointStore, GroupError, GroupHealth, Groups, PeerServer, Peers, RaftNodeConfig,
-};
+use ana_raft::{CheckpointStore, GroupError, Groups, PeerServer, Peers, RaftNodeConfig};
 use ana_router::{Expelled, Limits, Member, Router, RouterConfig};
 use ana_types::{AccountId, KinesisError, NameError, NodeId, Region, Zone};
 use futures::future::BoxFuture;
@@ -196,16 +194,13 @@ impl Node {
         loop {
             looks.tick().await;
             let mut failed_now = BTreeSet::new();
-            for group in self.groups.list() {
-                let GroupHealth::Failed { why } = group.health else {
-                    continue;
-                };
+            for (group, why) in self.groups.failed() {
                 // A group that is being closed on purpose looks the same for a moment, and is gone
                 // at the next look.
-                if failed_before.contains(&group.id) {
-                    return format!("group {}: {why}", group.id);
+                if failed_before.contains(&group) {
+                    return format!("group {group}: {why}");
                 }
-                failed_now.insert(group.id);
+                failed_now.insert(group);
             }
             failed_before = failed_now;
         }

@@ -33,7 +33,7 @@ use crate::rebuild;
 use crate::repair::RaftCalls;
 use crate::rest::{self, Heard};
 use crate::state_machine::MachineKind;
-use crate::status::GroupStatus;
+use crate::status::{GroupHealth, GroupStatus};
 use crate::succession::Losses;
 use crate::types::{LogId, Raft};
 
@@ -212,6 +212,16 @@ impl Groups {
     #[must_use]
     pub fn list(&self) -> Vec<GroupStatus> {
         self.all().iter().map(Group::status).collect()
+    }
+
+    /// Replicas that have failed and must not write any more, with the reasons.
+    #[must_use]
+    pub fn failed(&self) -> Vec<(GroupId, String)> {
+        let failed = |group: &Group| match group.health() {
+            GroupHealth::Failed { why } => Some((group.id(), why)),
+            _ => None,
+        };
+        self.all().iter().filter_map(failed).collect()
     }
 
     /// Stops the replica of a group; its files stay.

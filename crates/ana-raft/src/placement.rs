@@ -58,6 +58,16 @@ impl Group {
         })
     }
 
+    /// Whether this replica knows of any member: it was founded, or has heard of it.
+    #[must_use]
+    pub fn has_voters(&self) -> bool {
+        self.raft().is_some_and(|raft| {
+            let metrics = raft.metrics();
+            let metrics = metrics.borrow_watched();
+            metrics.membership_config.voter_ids().next().is_some()
+        })
+    }
+
     /// The voters that a joint phase leads to, when this replica leads and nothing of it is under way; none
     /// otherwise. Whoever began it has died.
     #[must_use]
@@ -124,13 +134,15 @@ impl Group {
 
     /// Says where the metadata places the replicas of this group. Others are not taken back by a
     /// repair; until this is called, all are.
-    pub fn place(&self, voters: BTreeSet<NodeId>) {
+    pub fn place(&self, voters: &BTreeSet<NodeId>) {
         let mut placed = self
             .inner
             .placed
             .lock()
             .unwrap_or_else(|broken| broken.into_inner());
-        *placed = Some(voters);
+        if placed.as_ref() != Some(voters) {
+            *placed = Some(voters.clone());
+        }
     }
 
     pub(crate) fn is_placed_on(&self, node: NodeId) -> bool {

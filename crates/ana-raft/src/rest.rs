@@ -156,6 +156,11 @@ impl Rest {
         raft.runtime_config().tick(true);
     }
 
+    /// Whether it woke and does not stand for election yet.
+    fn stands_aside(&self) -> bool {
+        self.stands_ms.load(Ordering::SeqCst) != 0
+    }
+
     /// Lets a replica that woke stand for election when its leader had the time to be heard.
     fn stand(&self, raft: &Raft) {
         let stands_ms = self.stands_ms.load(Ordering::SeqCst);
@@ -302,7 +307,9 @@ pub(crate) async fn run(groups: WeakGroups) {
         let after = Duration::from_millis(groups.config().rest_after_ms);
         let all = groups.all();
         for group in &all {
-            if let Some(raft) = group.raft() {
+            if group.inner.rest.stands_aside()
+                && let Some(raft) = group.raft()
+            {
                 group.inner.rest.stand(&raft);
             }
         }

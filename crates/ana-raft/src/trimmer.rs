@@ -119,7 +119,12 @@ impl Pointer {
         let mut work_then = self.shared.work_bytes();
         let mut newest_then = None;
         let mut since = time::now();
+        let mut news = self.shared.watch_applied();
         loop {
+            // Nothing has grown: no timer.
+            if self.shared.work_bytes() == work_then && news.changed().await.is_err() {
+                return;
+            }
             ticks.tick().await;
             let newest = self
                 .shared

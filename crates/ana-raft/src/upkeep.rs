@@ -13,23 +13,21 @@ use std::time::Duration;
 
 use ana_env::disk::Open;
 use ana_env::{Env, time};
-use ana_log::{Health, Log};
+use ana_log::Log;
 use ana_types::{GroupId, NodeId};
 use bytes::Bytes;
 use openraft::async_runtime::WatchReceiver as _;
+use openraft::errors::Fatal;
 
 use crate::checkpoint::{self, CheckpointStore};
 use crate::config::RaftNodeConfig;
 use crate::entry::{seal, unseal};
 use crate::left::Left;
 use crate::state_machine::Shared;
-use crate::types::Raft;
+use crate::types::{Raft, TC};
 
 /// How often a replica looks whether a checkpoint is due.
 const CHECKPOINT_TICK: Duration = Duration::from_millis(1000);
-/// How often the health of a log is looked at. Whoever asks the replica looks by himself; this only
-/// ends what runs in the background.
-const HEALTH_TICK: Duration = Duration::from_millis(500);
 /// Name of the file that says a repair is under way.
 const REJOIN_FILE: &str = "rejoin";
 
@@ -43,15 +41,18 @@ pub(crate) struct Checkpointer {
 }
 
 impl Checkpointer {
-    /// Runs until aborted.
-    #[expect(clippy::infinite_loop, reason = "it ends with the replica's tasks")]
+    /// Runs until aborted. Without anything applied since the last one there is no timer.
     pub(crate) async fn run(self: Arc<Self>) {
         let every = Duration::from_millis(self.config.checkpoint_ms);
         let mut ticks = time::interval(every.clamp(Duration::from_millis(1), CHECKPOINT_TICK));
         let mut work_then = self.shared.work_bytes();
         let mut applied_then = self.shared.applied();
         let mut since = time::now();
+        let mut news = self.shared.watch_applied();
         loop {
+            if self.shared.applied() == applied_then && news.changed().await.is_err() {
+                return;
+            }
             ticks.tick().await;
             let applied = self.shared.applied();
             let grown = self.shared.work_bytes().saturating_sub(work_then);
@@ -91,23 +92,31 @@ pub(crate) struct Watchman {
 }
 
 impl Watchman {
-    /// Runs until the replica has ended, and says why.
+    /// Runs until the replica has ended, and says why. It waits to be told: a timer in each replica would keep a node
+    /// awake that has nothing to do.
     pub(crate) async fn run(self) {
-        let mut ticks = time::interval(HEALTH_TICK);
-        loop {
-            ticks.tick().await;
-            let health = self.log.health();
-            let state = self.raft.metrics().borrow_watched().running_state.clone();
-            if matches!(health, Health::Ok | Health::Full) && state.is_ok() {
-                continue;
+        tokio::select! {
+            biased;
+            health = self.log.until_unsound() => {
+                tracing::error!(group = %self.group, ?health, "replica ends");
             }
-            tracing::error!(group = %self.group, ?health, ?state, "replica ends");
-            if let Err(error) = self.raft.shutdown().await {
-                tracing::warn!(group = %self.group, %error, "replica did not stop cleanly");
-            }
-            return;
+            state = until_ended(&self.raft) => match state {
+                Ok(()) | Err(Fatal::Stopped) => return,
+                Err(why) => tracing::error!(group = %self.group, %why, "replica ends"),
+            },
+        }
+        if let Err(error) = self.raft.shutdown().await {
+            tracing::warn!(group = %self.group, %error, "replica did not stop cleanly");
         }
     }
+}
+
+/// Waits until openraft ends the replica by itself, and says why. Its metrics end with it; these change with who leads,
+/// not with every entry.
+async fn until_ended(raft: &Raft) -> Result<(), Fatal<TC>> {
+    let mut changes = raft.server_metrics();
+    while changes.changed().await.is_ok() {}
+    raft.metrics().borrow_watched().running_state.clone()
 }
 
 /// Whether this replica may vote and be voted for.

@@ -315,12 +315,12 @@ async fn a_replica_that_moves_away_before_it_is_rebuilt_must_not_come_back() {
         assert_eq!(leave(&nodes, never).await, Departure::Unknown);
         // Taken out of the members, and placed elsewhere before it was back among them.
         let (_, group) = leader(&nodes).await;
-        group.place(BTreeSet::from([first, behind]));
+        group.place(&BTreeSet::from([first, behind]));
         nodes[&behind]
             .groups
             .get(GROUP)
             .unwrap()
-            .place(BTreeSet::from([first, behind]));
+            .place(&BTreeSet::from([first, behind]));
         let lost = open(&nodes[&victim]).await;
         assert!(is_lost(&lost));
         let groups = nodes[&victim].groups.clone();

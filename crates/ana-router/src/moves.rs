@@ -35,8 +35,11 @@ use crate::forward::{Attempt, ask};
 use crate::messages::AskTime;
 use crate::router::Answer;
 
-/// Looks happen at changes of the metadata, and this often: a learner catches up without any.
+/// Looks happen at changes of the metadata, and this often while there is something to do: a learner catches up without
+/// any.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// And this often while there is not: the leader that began a change of members may die.
+const QUIET_LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long one attempt at a step may look for the leader of the metadata.
 const ATTEMPT_WITHIN: Duration = Duration::from_secs(4);
 /// How long a node may take to answer before no replica is moved to it.
@@ -47,13 +50,16 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 pub(crate) async fn run(context: Arc<Context>) {
     let busy: Busy<GroupId> = Busy::new();
     let mut changes = Changes::default();
+    let mut look_every = LOOK_EVERY;
     loop {
-        context.next_look(&mut changes, LOOK_EVERY).await;
+        context.next_look(&mut changes, look_every).await;
+        look_every = QUIET_LOOK_EVERY;
         for group in context.groups.all().into_iter().filter(Group::is_leader) {
             let due = context.look(|meta| is_due(meta, &group)).unwrap_or(false);
             if !due {
                 continue;
             }
+            look_every = LOOK_EVERY;
             let Some(taken) = busy.take(&group.id()) else {
                 continue;
             };

@@ -27,8 +27,10 @@ use futures::future::join_all;
 use crate::context::{Changes, Context, Deadline};
 use crate::membership::founding_voters;
 
-/// Looks happen at changes of the metadata, and this often.
+/// Looks happen at changes of the metadata, and this often while something is unfinished here.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// And this often while all is well: damage that is met while reading has no other sign.
+const QUIET_LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long the preferred leader has to found a group alone.
 const FOUND_AFTER: Duration = Duration::from_secs(2);
 /// How long one question for the newest metadata may take.
@@ -55,8 +57,9 @@ struct Memory {
     empty_since: BTreeMap<GroupId, Instant>,
     /// Replicas that a task repairs.
     in_repair: Arc<Mutex<BTreeSet<GroupId>>>,
-    /// Replicas left from before the last start were compared with the deleted groups.
-    has_cleaned: bool,
+    /// Groups that had a directory here at the start and are not known to be deleted; none until it was read. Those that
+    /// the metadata does not want are not opened, and the metadata may be older than they are.
+    stored: Option<BTreeSet<GroupId>>,
     /// It is known that missing replicas of this node are new, not lost.
     is_complete: bool,
     /// The metadata here was brought to what was committed at some moment since the last start.
@@ -65,13 +68,27 @@ struct Memory {
     lost: BTreeSet<GroupId>,
 }
 
+impl Memory {
+    fn is_quiet(&self, context: &Context) -> bool {
+        self.is_complete
+            && self.empty_since.is_empty()
+            && lock(&self.in_repair).is_empty()
+            && context.is_confirmed.load(Ordering::Acquire)
+    }
+}
+
 /// Runs until the router shuts down.
 #[expect(clippy::infinite_loop, reason = "it ends with the router's tasks")]
 pub(crate) async fn run(context: Arc<Context>) {
     let mut changes = Changes::default();
     let mut memory = Memory::default();
     loop {
-        context.next_look(&mut changes, LOOK_EVERY).await;
+        let look_every = if memory.is_quiet(&context) {
+            QUIET_LOOK_EVERY
+        } else {
+            LOOK_EVERY
+        };
+        context.next_look(&mut changes, look_every).await;
         learn_addresses(&context);
         let wanted = wanted(&context);
         open(&context, &wanted, &mut memory).await;
@@ -264,8 +281,7 @@ async fn found(context: &Context, wanted: &BTreeMap<GroupId, Wanted>, memory: &m
 
 /// It has no members yet, and nothing that speaks against founding it.
 fn is_empty(replica: &Group) -> bool {
-    let status = replica.status();
-    status.voters.is_empty() && matches!(status.health, GroupHealth::Ok | GroupHealth::Full)
+    !replica.has_voters() && matches!(replica.health(), GroupHealth::Ok | GroupHealth::Full)
 }
 
 /// Ends the rebuild of a node that was wiped, when everything that the metadata wants here is here and whole. Its own
@@ -312,7 +328,7 @@ fn repair(context: &Arc<Context>, wanted: &BTreeMap<GroupId, Wanted>, memory: &M
         let Some(replica) = context.groups.get(*id) else {
             continue;
         };
-        replica.place(group.voters.clone());
+        replica.place(&group.voters);
         let is_damaged = matches!(
             replica.health(),
             GroupHealth::Corrupt { .. } | GroupHealth::Rejoining
@@ -347,15 +363,13 @@ fn lock(set: &Mutex<BTreeSet<GroupId>>) -> MutexGuard<'_, BTreeSet<GroupId>> {
 /// Deletes the replicas of deleted groups, those that were not opened since the start included.
 async fn delete(context: &Context, memory: &mut Memory) {
     let mut here: BTreeSet<GroupId> = context.groups.all().iter().map(Group::id).collect();
-    if !memory.has_cleaned && context.secret().is_some() {
+    if memory.stored.is_none() {
         match stored(context).await {
-            Ok(stored) => {
-                here.extend(stored);
-                memory.has_cleaned = true;
-            }
+            Ok(stored) => memory.stored = Some(stored),
             Err(error) => tracing::warn!(%error, "the directory of the groups cannot be listed"),
         }
     }
+    here.extend(memory.stored.iter().flatten());
     let Ok(gone) = context.look(|meta| {
         let deleted = meta.deleted_groups();
         here.into_iter()
@@ -368,12 +382,17 @@ async fn delete(context: &Context, memory: &mut Memory) {
         return;
     }
     for group in &gone {
-        match context.groups.delete(*group).await {
+        let deleted = context.groups.delete(*group).await;
+        // What could not be deleted is not open any more.
+        if let Some(stored) = &mut memory.stored {
+            match deleted {
+                Ok(()) => stored.remove(group),
+                Err(_) => stored.insert(*group),
+            };
+        }
+        match deleted {
             Ok(()) => tracing::info!(%group, "the replica of a deleted group is deleted"),
-            Err(error) => {
-                tracing::warn!(%group, %error, "a replica could not be deleted");
-                memory.has_cleaned = false;
-            }
+            Err(error) => tracing::warn!(%group, %error, "a replica could not be deleted"),
         }
     }
     context.leaders.keep(|group| !gone.contains(&group));

@@ -295,3 +295,41 @@ async fn a_node_that_was_away_makes_up_for_streams_made_and_deleted() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_whose_metadata_is_repaired_finds_out_what_was_deleted() {
+    scoped(async {
+        let mut cluster = Cluster::start(3, Limits::Off).await;
+        // What the node still has after the damage is from before the stream: it does not open the replica.
+        cluster.cut_metadata().await;
+        let through = cluster.router(1);
+        through
+            .create_stream(create("s", 1))
+            .await
+            .expect("created");
+        let old = active(through, "s").await.shards[0].group;
+        put_all(through, "s", vec![entry("k", "v")]).await;
+        assert!(cluster.has_directory(NodeId(3), old).await);
+        cluster.kill(NodeId(3)).await;
+        let delete = DeleteStream {
+            stream: StreamRef::by_name("s"),
+            enforce_consumer_deletion: false,
+        };
+        eventually("the stream is deleted", async || {
+            cluster.router(1).delete_stream(delete.clone()).await.ok()
+        })
+        .await;
+        eventually("the deleted replica is gone", async || {
+            (!cluster.has_directory(NodeId(1), old).await).then_some(())
+        })
+        .await;
+
+        cluster.damage(NodeId(3), GroupId::METADATA).await;
+        cluster.restart(NodeId(3)).await;
+        eventually("it is gone where the metadata was damaged", async || {
+            (!cluster.has_directory(NodeId(3), old).await).then_some(())
+        })
+        .await;
+    })
+    .await;
+}

@@ -12,7 +12,8 @@ use std::time::Duration;
 use ana_env::memory::{MemoryDisk, MemoryDiskOptions};
 use ana_env::net::Listener;
 use ana_env::{Disk, Env, runtime, time};
-use ana_raft::{Groups, MemoryCheckpoints, PeerServer, Peers, RaftNodeConfig};
+use ana_log::damage::{self, Part};
+use ana_raft::{Groups, MemoryCheckpoints, PeerServer, Peers, RaftNodeConfig, TrimTo};
 use ana_router::ops::{
     DescribeStream, GetIterator, IteratorKind, IteratorPosition, PutEntry, PutRecords, ReadAnswer,
     ReadRequest, StreamRef, StreamView,
@@ -283,6 +284,36 @@ impl Cluster {
         *lost += 1;
         let disk = MemoryDisk::new(id.0 + 100 * *lost, MemoryDiskOptions::default());
         self.disks.insert(id, disk);
+    }
+
+    /// Cuts the log of the metadata on every node to what it is now.
+    pub(crate) async fn cut_metadata(&self) {
+        let leader = self.leader(GroupId::METADATA).await;
+        let meta = self.nodes[&leader].groups.get(GroupId::METADATA);
+        let meta = meta.expect("it is on every node");
+        meta.mark_point().await.expect("a point");
+        let point = meta.points().last().expect("the point").index;
+        let cut = meta.trim_to_point(TrimTo::Index(point)).await;
+        assert_eq!(cut, Ok(Some(point)));
+        eventually("the metadata is cut everywhere", async || {
+            let is_cut = |id: &NodeId| {
+                let replicas = self.replicas(id.0);
+                let meta = replicas.iter().find(|it| it.id == GroupId::METADATA);
+                meta.is_some_and(|it| it.snapshot_index >= Some(point))
+            };
+            self.nodes.keys().all(is_cut).then_some(())
+        })
+        .await;
+    }
+
+    /// Damages the entries in the log of a group on a node that does not run.
+    pub(crate) async fn damage(&self, id: NodeId, group: GroupId) {
+        assert!(!self.nodes.contains_key(&id), "it does not run");
+        let disk = self.disks.get(&id).expect("a disk");
+        let dir = Path::new("/data/groups").join(group.to_string());
+        let places = damage::places(disk, &dir, Part::Entries).await;
+        let place = places.expect("a log").pop().expect("an entry");
+        disk.flip_bit(&place.path, place.at).expect("flips");
     }
 
     /// The replicas of a node, for a look inside.
