@@ -10,9 +10,11 @@ import sys
 import tempfile
 import time
 import unittest
+import unittest.mock
 
-from harness import machine, processes, report, servers, targets, work
+from harness import install, machine, processes, report, servers, targets, work
 from harness.anabranch import Lacking, Program
+from harness.disk import DiskProbe
 
 
 def results(**servers_):
@@ -107,6 +109,46 @@ class Page(unittest.TestCase):
     def test_medians_are_taken_member_by_member(self):
         runs = [{"a": 1, "b": {"c": 9}, "s": "x", "n": None}, {"a": 3, "b": {"c": 7}, "s": "x", "n": 4}, {"a": 2, "b": {"c": 8}, "s": "x"}]
         self.assertEqual(work.median(runs), {"a": 2, "b": {"c": 8}, "s": "x", "n": 4})
+
+
+    def test_a_turn_is_told_beside_what_the_disk_did_meanwhile(self):
+        shown = results(ana={"fanout": {"push_us": {"p50": 1500, "p99": 4000, "max": 9000}}})
+        self.assertNotIn("turn by turn", report.generated(shown))
+        case = shown["servers"]["ana"]["cases"]["fanout"]
+        case["runs"] = [
+            {"push_us": {"max": 9000}, "disk_probe": {"max_ms": 7.6}},
+            {"push_us": {"max": 319_000}, "disk_probe": {"max_ms": 287.2}},
+        ]
+        self.assertIn("| 9.00 / 8, 319 / 287 ms |", report.generated(shown))
+
+
+class Disk(unittest.TestCase):
+    def test_the_probe_tells_of_the_slowest_write_and_leaves_nothing(self):
+        slow = 0.1
+        written = os.fdatasync
+        with tempfile.TemporaryDirectory() as folder, unittest.mock.patch("os.fdatasync") as sync:
+            sync.side_effect = lambda file: (time.sleep(slow if sync.call_count == 3 else 0), written(file))
+            with DiskProbe(pathlib.Path(folder)) as probe:
+                processes.wait_until("writes", lambda: len(probe.took) > 5, 10)
+            self.assertEqual(os.listdir(folder), [])
+        self.assertGreaterEqual(probe.figures()["max_ms"], slow * 1000)
+        self.assertEqual(probe.figures()["writes"], len(probe.took))
+
+
+class Unpacked(unittest.TestCase):
+    def test_a_script_that_may_be_running_is_not_written_again(self):
+        with tempfile.TemporaryDirectory() as folder, unittest.mock.patch.object(install, "debian") as debian:
+            root = pathlib.Path(folder)
+            debian.return_value = root
+            erl = root / "usr/lib/erlang/bin/erl"
+            erl.parent.mkdir(parents=True)
+            erl.write_text("#!/bin/sh\nROOTDIR=/usr/lib/erlang\nexec x\n")
+            servers.Rabbitmq.root()
+            self.assertIn(f"ROOTDIR={root}/usr/lib/erlang\n", erl.read_text())
+            erl.chmod(0o500)
+            with unittest.mock.patch.object(pathlib.Path, "write_text") as writing:
+                servers.Rabbitmq.root()
+            writing.assert_not_called()
 
 
 class OlderBuilds(unittest.TestCase):

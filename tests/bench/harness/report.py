@@ -1,7 +1,7 @@
 """The page made of the figures: the part of docs/PERFORMANCE.md between two marks."""
 from .paths import PAGE
 from .servers import KINESIS, REPLICATED, displayed
-from .targets import BEST, figure, judge, number
+from .targets import BEST, figure, judge, number, reach
 
 BEGIN = "<!-- scripts/bench writes from here -->"
 END = "<!-- to here -->"
@@ -103,6 +103,13 @@ def ratios_table(results):
     return table(heads, rows)
 
 
+def beside_disk(results, case, member):
+    """Each turn's figure, and the longest write of the probe on the same disk meanwhile."""
+    runs = results["servers"].get("ana", {}).get("cases", {}).get(case, {}).get("runs", [])
+    pairs = [(reach(it, member), reach(it, "disk_probe.max_ms")) for it in runs]
+    return ", ".join(f"{ms(us)} / {disk:,.0f}" for us, disk in pairs if us is not None and disk is not None)
+
+
 def own_rows(results):
     def of(case, member):
         return figure(results, "ana", case, member)
@@ -113,6 +120,8 @@ def own_rows(results):
 
     yield "put to fan-out push, 1,000 records/s: p50 / p99 / largest", " / ".join(
         ms(of("fanout", f"push_us.{it}")) for it in ("p50", "p99", "max")) + " ms" if of("fanout", "push_us.p50") else ""
+    if turns := beside_disk(results, "fanout", "push_us.max"):
+        yield "the same turn by turn: largest / longest 4 KiB write of a probe on the same disk meanwhile", f"{turns} ms"
     yield "writing at half speed beside a reader of old records: write p99 without / with it, what it reads", (
         f"{ms(of('mixed', f'without_reader.{P99}'))} / {ms(of('mixed', f'with_reader.{P99}'))} ms, "
         f"{number(of('mixed', 'read_records_per_s'))} records/s" if of("mixed", "p99_ratio") else "")

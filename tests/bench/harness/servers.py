@@ -251,9 +251,12 @@ class Rabbitmq(Replicated):
 
         root = install.debian("rabbitmq-server", found)
         if root != pathlib.Path("/"):
-            # Debian's script knows one place only.
+            # Debian's script knows one place only. Written once: a node that is just being started runs it.
             erl = root / "usr/lib/erlang/bin/erl"
-            erl.write_text(re.sub(r"ROOTDIR=/usr/lib/erlang$", f"ROOTDIR={root}/usr/lib/erlang", erl.read_text(), flags=re.MULTILINE))
+            told = erl.read_text()
+            moved = re.sub(r"ROOTDIR=/usr/lib/erlang$", f"ROOTDIR={root}/usr/lib/erlang", told, flags=re.MULTILINE)
+            if moved != told:
+                erl.write_text(moved)
         return root
 
     def install(self):

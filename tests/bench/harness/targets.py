@@ -69,7 +69,11 @@ def figure(results, server, case, member):
         singles = [name for name in cases if name.startswith("single-")]
         found = [it for it in (figure(results, server, name, member) for name in singles) if it is not None]
         return max(found, default=None)
-    value = cases.get(case, {}).get("median")
+    return reach(cases.get(case, {}).get("median"), member)
+
+
+def reach(value, member):
+    """A member of an object; a dotted name reaches into it. None when it is not there."""
     for name in member.split("."):
         value = value.get(name) if isinstance(value, dict) else None
     return value

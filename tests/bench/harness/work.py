@@ -6,6 +6,8 @@ import statistics
 
 from . import processes
 from .anabranch import Lacking, displayed_load
+from .disk import DiskProbe
+from .paths import RUNS
 from .processes import Failed
 from .servers import displayed
 
@@ -30,13 +32,15 @@ class Plan:
 @dataclasses.dataclass(frozen=True)
 class Case:
     """One run of `ana bench`: a name for the results, words for people, and what it is told. Filled in are {fill}, records
-    that are there before it is read, {half}, half the rate that the case batch-1 had just reached, and {gigabyte}."""
+    that are there before it is read, {half}, half the rate that the case batch-1 had just reached, and {gigabyte}. Where it
+    is about how long things take at a given rate, a probe of the disk runs beside it."""
     name: str
     label: str
     bench: str
     flags: tuple = ()
     shards: int = 1
     only_ours: bool = False
+    probes_disk: bool = False
 
 
 BATCH = ("--records-per-request", "500", "--record-bytes", RECORD_BYTES, "--in-flight", "4")
@@ -55,9 +59,10 @@ CASES = [
     Case("batch-100kb", "PutRecords x 100, 4 in flight, 1 shard", "put",
          ("--records-per-request", "100", "--record-bytes", RECORD_BYTES, "--in-flight", "4"), only_ours=True),
     Case("fanout", "put to fan-out push, 1,000 records/s", "fanout",
-         ("--rate", "1000", "--record-bytes", RECORD_BYTES), shards=4, only_ours=True),
+         ("--rate", "1000", "--record-bytes", RECORD_BYTES), shards=4, only_ours=True, probes_disk=True),
     Case("mixed", "writing at half speed beside a reader of an old gigabyte", "mixed",
-         ("--rate", "{half}", "--record-bytes", RECORD_BYTES, "--fill-records", "{gigabyte}"), only_ours=True),
+         ("--rate", "{half}", "--record-bytes", RECORD_BYTES, "--fill-records", "{gigabyte}"), only_ours=True,
+         probes_disk=True),
 ]
 
 # In flight and logs of the peers that have protocols of their own.
@@ -104,7 +109,12 @@ def drive(server, program, arguments, shown, plan, log):
 def run_kinesis(server, ana, case, plan, turn, logs, batch_rate):
     ana.ensure_has(("bench", case.bench), case.flags)
     arguments = kinesis_command(server, case, plan, f"{case.name}-{turn}", batch_rate)
-    return drive(server, ana.path, arguments, displayed(displayed_load(arguments)), plan, logs / f"{server.name}-load.log")
+    told = (displayed(displayed_load(arguments)), plan, logs / f"{server.name}-load.log")
+    if not case.probes_disk:
+        return drive(server, ana.path, arguments, *told)
+    with DiskProbe(RUNS) as probe:
+        figures = drive(server, ana.path, arguments, *told)
+    return {**figures, "disk_probe": probe.figures()}
 
 
 def run_replicated(server, program, case, plan, logs):
