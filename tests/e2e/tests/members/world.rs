@@ -130,6 +130,12 @@ impl World {
         Ok(())
     }
 
+    /// Takes away what a node had on its disk. What removed nodes leave behind would fill the disk in some 170 rounds.
+    pub(crate) fn lose_disk(&self, id: u64) -> Result<()> {
+        std::fs::remove_dir_all(self.cluster.data_dir.join(format!("node-{id}")))
+            .with_context(|| format!("the disk of node {id}"))
+    }
+
     fn all_supervised(&self) -> Result<Vec<Supervised>> {
         let path = "/_ana/supervisor/status";
         let told: SupervisorStatus = get(&self.cluster.endpoint, path)?;
