@@ -1,5 +1,7 @@
 //! `ana status`: how the cluster is, as one node and the supervisor see it.
 
+mod why;
+
 use std::time::Duration;
 
 use ana_env::time;
@@ -108,6 +110,9 @@ pub(super) async fn collect(context: &Context) -> Result<StatusDocument, CliErro
 fn render(document: &StatusDocument, paint: Paint) -> String {
     let word = match document.health {
         Health::Healthy => "healthy",
+        Health::Degraded if document.groups.iter().any(why::takes_no_records) => {
+            "degraded: some groups take no records"
+        }
         Health::Degraded => "degraded: everything works, something is missing",
         Health::Unavailable => "unavailable: some group has no leader",
     };
@@ -117,6 +122,11 @@ fn render(document: &StatusDocument, paint: Paint) -> String {
     } else {
         paint.verdict(false, &show::warning(&document.faults))
     };
+    let causes = match document.health {
+        Health::Healthy => Vec::new(),
+        Health::Degraded | Health::Unavailable => why::why(document),
+    };
+    let causes: String = causes.iter().map(|why| format!("  {why}\n")).collect();
     let mut nodes = Table::new(&[">NODE", "ZONE", "STATE", "MEMBER", ">PID", "API", ">LEADS"]);
     for node in &document.nodes {
         let leads = document
@@ -141,10 +151,11 @@ fn render(document: &StatusDocument, paint: Paint) -> String {
         groups.row(group_row(group, paint));
     }
     format!(
-        "cluster {} at {}: {}\n{}\n{}\n{}{}{}",
+        "cluster {} at {}: {}\n{}{}\n{}\n{}{}{}",
         document.cluster_id.as_deref().unwrap_or("-"),
         document.endpoint,
         paint.verdict(good, word),
+        causes,
         warning,
         nodes.render(),
         groups.render(),
