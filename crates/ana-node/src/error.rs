@@ -100,6 +100,11 @@ impl CliError {
         self
     }
 
+    /// What happened, without where and what to do.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
     /// The exit code that belongs to it.
     pub fn exit(&self) -> Exit {
         self.exit

@@ -6,6 +6,9 @@
 //! - member names are part of the interface: members are added, never renamed;
 //! - a check that the simulation cannot judge, or that saw no data in any seed, is `not_exercised`, never `held`.
 
+mod checks;
+mod html;
+mod junit;
 mod report;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +16,8 @@ use serde::{Deserialize, Serialize};
 use super::record::{Expectation, Judgement, Outcome};
 use super::report::thousands;
 
+pub use self::html::html;
+pub use self::junit::junit;
 pub use self::report::text;
 
 /// The version of the lines and of the document.
@@ -47,7 +52,7 @@ pub struct SeedRun {
     pub seed: u64,
     /// Records acknowledged.
     pub acknowledged: u64,
-    /// Records read back at the end.
+    /// Records read back at the end: in some seeds records expire within seconds.
     pub read: u64,
     /// Elections that somebody saw won.
     pub elections: u64,
@@ -378,5 +383,7 @@ fn expectation(seen: SeedExpectation) -> Expectation {
     }
 }
 
+#[cfg(test)]
+mod documents_test;
 #[cfg(test)]
 mod simulated_test;

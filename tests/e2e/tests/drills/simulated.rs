@@ -83,6 +83,31 @@ fn of_a_seed_that_breaks_something_the_needed_steps_are_told() -> Result<()> {
 }
 
 #[test]
+fn reports_are_files_and_say_the_same() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (page, tests) = (path("drill.html"), path("drill.xml"));
+    let files = ["--html", &page, "--junit", &tests];
+    let done = simulate(&[&["leader-kill", "--seeds", "1"], &files[..]].concat())?;
+    let told = read(&done)?;
+    ensure!(done.status.code() == Some(0), "{told:#}");
+    let again = told["again"].as_str().context("a command")?;
+    for path in [&page, &tests] {
+        let text = std::fs::read_to_string(path)?;
+        ensure!(text.contains(again), "{again}: {text}");
+    }
+    // What cannot be simulated leaves no old file that passes.
+    let done = simulate(&[&["throttle-storm"], &files[2..]].concat())?;
+    ensure!(done.status.code() == Some(2), "{done:?}");
+    let text = std::fs::read_to_string(&tests)?;
+    ensure!(
+        text.contains("errors=\"1\"") && text.contains("step 1 (api.throttle)"),
+        "{text}"
+    );
+    Ok(())
+}
+
+#[test]
 fn what_cannot_be_simulated_ends_with_2() -> Result<()> {
     let done = simulate(&["throttle-storm"])?;
     let said = String::from_utf8_lossy(&done.stderr);

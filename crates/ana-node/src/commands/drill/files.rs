@@ -13,7 +13,7 @@ use bytes::Bytes;
 use crate::commands::Context;
 use crate::drill::record::Record;
 use crate::drill::report;
-use crate::drill::runner::Refusal;
+use crate::drill::simulated::{self, Simulation};
 use crate::error::{CliError, Exit};
 use crate::output::{self, Format};
 
@@ -33,6 +33,34 @@ impl FromStr for Place {
             "-" => Ok(Place::Printed),
             path => Ok(Place::File(path.into())),
         }
+    }
+}
+
+/// What a report is made of.
+pub(super) trait Reported {
+    /// The report as one HTML file.
+    fn html(&self) -> String;
+    /// The report as JUnit's XML.
+    fn junit(&self) -> String;
+}
+
+impl Reported for Record {
+    fn html(&self) -> String {
+        report::html(self)
+    }
+
+    fn junit(&self) -> String {
+        report::junit(self)
+    }
+}
+
+impl Reported for Simulation {
+    fn html(&self) -> String {
+        simulated::html(self)
+    }
+
+    fn junit(&self) -> String {
+        simulated::junit(self)
     }
 }
 
@@ -116,10 +144,10 @@ impl Files {
     }
 
     /// The document that is printed instead of the usual report.
-    pub(super) fn printed(&self, record: &Record) -> Option<String> {
+    pub(super) fn printed(&self, of: &impl Reported) -> Option<String> {
         match (&self.html, &self.junit) {
-            (Some(Place::Printed), _) => Some(report::html(record)),
-            (_, Some(Place::Printed)) => Some(report::junit(record)),
+            (Some(Place::Printed), _) => Some(of.html()),
+            (_, Some(Place::Printed)) => Some(of.junit()),
             _ => None,
         }
     }
@@ -128,12 +156,16 @@ impl Files {
     ///
     /// # Errors
     /// When one cannot be written.
-    pub(super) async fn write(&self, context: &Context, record: &Record) -> Result<(), CliError> {
+    pub(super) async fn write(
+        &self,
+        context: &Context,
+        of: &impl Reported,
+    ) -> Result<(), CliError> {
         if let Some(Place::File(path)) = &self.html {
-            write(context, path, report::html(record)).await?;
+            write(context, path, of.html()).await?;
         }
         if let Some(Place::File(path)) = &self.junit {
-            write(context, path, report::junit(record)).await?;
+            write(context, path, of.junit()).await?;
         }
         Ok(())
     }
@@ -146,9 +178,10 @@ impl Files {
         &self,
         context: &Context,
         drill: &str,
-        refusal: &Refusal,
+        why: &str,
+        advice: &str,
     ) -> Result<(), CliError> {
-        let text = || report::junit_of_refusal(drill, &refusal.what, &refusal.advice);
+        let text = || report::junit_of_refusal(drill, why, advice);
         match &self.junit {
             Some(Place::File(path)) => write(context, path, text()).await,
             Some(Place::Printed) => output::data(&text()),

@@ -13,7 +13,7 @@ use super::{cluster, exit_of, source, tell};
 use crate::client::endpoint::DEFAULT;
 use crate::commands::Context;
 use crate::drill::rename;
-use crate::drill::runner::{self, Order, Outlet};
+use crate::drill::runner::{self, Order, Outlet, Refusal};
 use crate::error::{CliError, Exit};
 use crate::output;
 use crate::signals::EndSignals;
@@ -34,6 +34,7 @@ Examples:
   ana drill run my-drill.toml --quiet --html drill.html --junit drill.xml
   ana drill run all-zones-power-cut --i-know
   ana drill run zone-loss --sim --seeds 100       in the seeded simulator, without a cluster
+  ana drill run zone-loss --sim --junit drill.xml
 
 With --sim each seed decides message delays, elections and what a crash leaves on a disk. At the first seed that
 breaks something, steps are left out for as long as it still breaks, and those that are needed are told.")]
@@ -75,7 +76,10 @@ struct Traffic {
 impl Run {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, CliError> {
         if self.simulate.is_meant() {
-            return self.simulate.run(context, &self.drill, self.quiet).await;
+            let simulated = self
+                .simulate
+                .run(context, &self.drill, self.quiet, &self.files);
+            return simulated.await;
         }
         // Before anything is broken: a run of minutes is not to end without its files.
         self.files.check(context).await?;
@@ -110,10 +114,12 @@ impl Run {
         let record = match outcome {
             Ok(record) => record,
             Err(refusal) => {
-                self.files.write_refusal(context, &name, &refusal).await?;
-                return Err(CliError::new(Exit::Usage, refusal.what)
+                let Refusal { what, advice } = refusal;
+                let written = self.files.write_refusal(context, &name, &what, &advice);
+                written.await?;
+                return Err(CliError::new(Exit::Usage, what)
                     .context(format!("endpoint {}", context.endpoint))
-                    .advice(refusal.advice));
+                    .advice(advice));
             }
         };
         if let Some(run) = kept {

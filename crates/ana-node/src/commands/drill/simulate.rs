@@ -11,7 +11,9 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 
-use super::{exit_of, source};
+use super::exit_of;
+use super::files::Files;
+use super::source::{self, Source};
 use crate::commands::Context;
 use crate::drill::record::Outcome;
 use crate::drill::simulated::{Asked, Hearing, Simulation, text};
@@ -27,7 +29,7 @@ const PROGRAM: &str = "ana-sim";
 #[derive(Debug, clap::Args)]
 pub(super) struct Simulate {
     /// Run it in the seeded simulator (the program ana-sim) instead of on a cluster.
-    #[arg(long, conflicts_with_all = ["seed", "i_know", "stream", "html", "junit", "real"])]
+    #[arg(long, conflicts_with_all = ["seed", "i_know", "stream", "real"])]
     sim: bool,
     /// With --sim: so many seeds; 20 without it.
     #[arg(long, value_name = "N", requires = "sim", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
@@ -75,14 +77,47 @@ impl Simulate {
         self.first.unwrap_or(1)
     }
 
+    /// Runs it, and gives out the reports that were asked for.
     pub(super) async fn run(
         &self,
         context: &Context,
         word: &str,
         quiet: bool,
+        files: &Files,
     ) -> Result<Exit, CliError> {
+        files.check(context).await?;
         // The simulator reads it again; here what is wrong with it is told with its line.
         let source = source::read(context, word).await?;
+        let name = source.import.drill.name.to_string();
+        let simulated = self.simulate(context, word, quiet, &source).await;
+        let (simulation, stopped) = match simulated.and_then(could_run) {
+            Ok(done) => done,
+            Err(error) => {
+                let whole = error.to_string();
+                let written = files.write_refusal(context, &name, error.what(), &whole);
+                written.await?;
+                return Err(error);
+            }
+        };
+        match files.printed(&simulation) {
+            Some(document) => output::data(&document)?,
+            None => print(context, &simulation)?,
+        }
+        files.write(context, &simulation).await?;
+        if stopped {
+            return Ok(Exit::Interrupted);
+        }
+        Ok(exit_of(simulation.outcome))
+    }
+
+    /// What it came to, and whether a person ended it.
+    async fn simulate(
+        &self,
+        context: &Context,
+        word: &str,
+        quiet: bool,
+        source: &Source,
+    ) -> Result<(Simulation, bool), CliError> {
         let mut signals = EndSignals::take_over().map_err(|error| {
             CliError::new(Exit::Usage, format!("cannot listen for Ctrl-C: {error}"))
         })?;
@@ -108,11 +143,7 @@ impl Simulate {
         let took = context.env.clock.elapsed().saturating_sub(began);
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let simulation = hearing.end(took_ms, stopped, &how).map_err(broken)?;
-        tell(context, &simulation)?;
-        if stopped {
-            return Ok(Exit::Interrupted);
-        }
-        Ok(exit_of(simulation.outcome))
+        Ok((simulation, stopped))
     }
 
     fn start(&self, context: &Context, word: &str) -> Result<Simulator, CliError> {
@@ -223,13 +254,18 @@ async fn hear(
     }
 }
 
-fn tell(context: &Context, simulation: &Simulation) -> Result<(), CliError> {
-    if simulation.outcome == Outcome::CouldNotRun {
-        let why = simulation.why.clone().unwrap_or_default();
-        return Err(CliError::new(Exit::Usage, why)
-            .context(format!("drill {}", simulation.drill))
-            .advice("run it on a cluster instead: ana up, then the same without --sim"));
+/// An error where the simulation cannot do what the drill says.
+fn could_run((simulation, stopped): (Simulation, bool)) -> Result<(Simulation, bool), CliError> {
+    if simulation.outcome != Outcome::CouldNotRun {
+        return Ok((simulation, stopped));
     }
+    let why = simulation.why.clone().unwrap_or_default();
+    Err(CliError::new(Exit::Usage, why)
+        .context(format!("drill {}", simulation.drill))
+        .advice("run it on a cluster instead: ana up, then the same without --sim"))
+}
+
+fn print(context: &Context, simulation: &Simulation) -> Result<(), CliError> {
     match context.format {
         Format::Json => {
             let value = serde_json::to_value(simulation).map_err(|error| {

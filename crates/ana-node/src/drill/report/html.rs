@@ -2,103 +2,64 @@
 //!
 //! ```text
 //!   scale   moments and values to places      panel   measurements as lines      chart   the whole time line
-//!   tables  the sections of the report        style.css   light, dark, and on paper
+//!   tables  the sections of the report        page    what every report has around it: style.css, the verdict
 //! ```
 //! Must stay true: the file refers to nothing outside itself and runs nothing; every text of the record is escaped.
 
 mod chart;
+mod page;
 mod panel;
 mod scale;
 mod tables;
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::super::record::{Broken, BrokenRecord, Record};
-use super::markup::document;
 use super::verdict::{Tally, Verdict};
 use super::{seconds, what};
 use crate::output::iso_time;
 
-/// Written by us, and the only text that is not escaped.
-const STYLE: &str = include_str!("html/style.css");
-/// What a browser may do with the file: show it.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+pub(in crate::drill) use self::page::Head;
+pub(in crate::drill) use self::tables::checks;
 
 /// The report as an HTML document.
 pub fn html(record: &Record) -> String {
-    let verdict = Verdict::of(record);
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (record.drill) ": " (verdict.words()) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                main {
-                    (head(record, verdict))
-                    @if let Some(broken) = &record.first_broken {
-                        (first_broken(broken))
-                    }
-                    (tables::cluster(record))
-                    (tables::application(record))
-                    (tables::faults(record))
-                    (tables::checks(record))
-                    section id="time-line" {
-                        h2 { "Time line" }
-                        div.scroll { (chart::time_line(record)) }
-                    }
-                    (repeat(record))
-                    (tables::promises(record))
-                    (tables::events(record))
-                    footer { p { "Run " code { (record.id) } ", record format " (record.format) "." } }
-                }
-            }
-        }
-    };
-    document(page)
-}
-
-/// The verdict, in words, with a sign, and in colour.
-fn head(record: &Record, verdict: Verdict) -> Markup {
-    let (class, sign) = signs(verdict);
+    let tally = Tally::of(&record.expectations);
     let secs = record.duration_ms / 1000;
-    html! {
-        header class={ "verdict " (class) } {
-            p.word { span aria-hidden="true" { (sign) " " } (sentence(verdict.words())) }
-            h1 { (record.drill) }
-            div.plain {
-                @if !record.about.is_empty() { p { (record.about) } }
-                @if let Some(why) = &record.why { p.why { "Why: " (why) } }
-                p { (sentence(&Tally::of(record).in_words())) "." }
-                p.soft {
-                    (iso_time(record.started_at_ms)) " · " (secs / 60) " min " (secs % 60) " s · seed "
-                    (record.seed) " · build " (record.build) " · " (record.endpoint)
-                }
-            }
+    let head = Head {
+        drill: &record.drill,
+        about: &record.about,
+        why: record.why.as_deref(),
+        verdict: Verdict::new(record.outcome, tally),
+        tally,
+        circumstances: format!(
+            "{} · {} min {} s · seed {} · build {} · {}",
+            iso_time(record.started_at_ms),
+            secs / 60,
+            secs % 60,
+            record.seed,
+            record.build,
+            record.endpoint
+        ),
+    };
+    let sections = html! {
+        @if let Some(broken) = &record.first_broken {
+            (first_broken(broken))
         }
-    }
-}
-
-fn signs(verdict: Verdict) -> (&'static str, &'static str) {
-    match verdict {
-        Verdict::Held => ("held", "✓"),
-        Verdict::NotExercised => ("not-exercised", "–"),
-        Verdict::Broken => ("broken", "✗"),
-        Verdict::StoppedByGuard => ("guard", "■"),
-        Verdict::StoppedByPerson => ("stopped", "■"),
-        Verdict::CouldNotRun => ("could-not-run", "✗"),
-    }
-}
-
-/// With a capital letter.
-fn sentence(words: &str) -> String {
-    let mut rest = words.chars();
-    let first = rest.next().map(|c| c.to_uppercase().to_string());
-    first.unwrap_or_default() + rest.as_str()
+        (tables::cluster(record))
+        (tables::application(record))
+        (tables::faults(record))
+        (checks(&record.expectations))
+        section id="time-line" {
+            h2 { "Time line" }
+            div.scroll { (chart::time_line(record)) }
+        }
+        (repeat(record))
+        (tables::promises(record))
+        (tables::events(record))
+    };
+    let footer = format!("Run {}, record format {}.", record.id, record.format);
+    head.page(&sections, &footer)
 }
 
 fn first_broken(broken: &Broken) -> Markup {

@@ -8,67 +8,41 @@
 //! The case "run" is the drill itself: that it came to its end. It is always there, so that a run that judged nothing
 //! is not a file without tests. What a check has as its time is how long it was watched: to its break, or the whole run.
 //!
-//! Must stay true: whatever a record holds, the text is well-formed XML 1.0; nothing but a check that held passes.
+//! Must stay true: whatever a record holds, the text is well-formed XML 1.0; nothing but a check that held passes
+//! (the shape of the text is in `suite`).
 
-use maud::{Markup, PreEscaped, html};
+mod suite;
 
 use super::super::record::{Expectation, Judgement, Outcome, Record};
-use super::markup::document;
 use super::own::{self, State};
-use super::verdict::Tally;
 use super::{first_broken, seconds, text};
 use crate::output::{Paint, iso_time};
 
-/// `ana drill` tests are told from others by it.
-const PACKAGE: &str = "drill";
-const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
+pub(in crate::drill) use self::suite::{Case, Fate, Suite};
 
-/// What became of a case.
-#[derive(Debug)]
-enum Fate {
-    Passed,
-    Skipped(String),
-    Failed { message: String, more: String },
-    Error { message: String, more: String },
-}
+/// The name of the case that is the drill itself.
+pub(in crate::drill) const RUN: &str = "run";
 
 /// The report as JUnit's XML.
 pub fn junit(record: &Record) -> String {
-    let run = fate_of_run(record);
-    let tally = Tally::of(record);
-    let own = own_cases(record);
-    let of_own = |is: fn(&Fate) -> bool| own.iter().filter(|(_, _, fate)| is(fate)).count();
-    let failures = tally.broken
-        + usize::from(matches!(run, Fate::Failed { .. }))
-        + of_own(|fate| matches!(fate, Fate::Failed { .. }));
-    let skipped = tally.not_exercised + of_own(|fate| matches!(fate, Fate::Skipped(_)));
-    let errors = usize::from(matches!(run, Fate::Error { .. }));
-    let time = time(record.duration_ms);
-    let tests = tally.all() + own.len() + 1;
-    // Readers take the moment without fraction and zone, and as UTC.
-    let moment: String = iso_time(record.started_at_ms).chars().take(19).collect();
-    let xml = html! {
-        (PreEscaped(DECLARATION))
-        testsuites name="ana drill" tests=(tests) failures=(failures) errors=(errors) time=(time) {
-            testsuite name=(record.drill) tests=(tests) failures=(failures) errors=(errors)
-                skipped=(skipped) time=(time) timestamp=(moment) hostname=(record.endpoint) {
-                properties {
-                    @for (name, value) in properties(record) {
-                        property name=(name) value=(value) {}
-                    }
-                }
-                "\n" (case(record, "run", record.duration_ms, &run)) "\n"
-                @for each in &record.expectations {
-                    (case(record, &each.check, watched_ms(record, each), &fate_of_check(record, each))) "\n"
-                }
-                @for (class, name, fate) in &own {
-                    (case_of((&record.drill, Some(class)), name, record.duration_ms, fate)) "\n"
-                }
-                system-out { (text(record, None, Paint::default())) }
-            }
-        }
+    let run = Case::of(RUN, record.duration_ms, fate_of_run(record));
+    let check = |each: &Expectation| {
+        let fate = fate_of_check(record, each);
+        Case::of(&each.check, watched_ms(record, each), fate)
     };
-    document(xml)
+    let mut cases = vec![run];
+    cases.extend(record.expectations.iter().map(check));
+    cases.extend(own_cases(record));
+    let suite = Suite {
+        drill: record.drill.clone(),
+        time_ms: record.duration_ms,
+        timestamp: Some(iso_time(record.started_at_ms).chars().take(19).collect()),
+        hostname: Some(record.endpoint.clone()),
+        properties: properties(record),
+        cases,
+        out: Some(text(record, None, Paint::default())),
+    };
+    suite.xml()
 }
 
 /// What is known of a run that was refused before it had a record: what would have been run, and why it was not.
@@ -77,19 +51,16 @@ pub fn junit_of_refusal(drill: &str, why: &str, advice: &str) -> String {
         message: why.to_owned(),
         more: advice.to_owned(),
     };
-    let xml = html! {
-        (PreEscaped(DECLARATION))
-        testsuites name="ana drill" tests="1" failures="0" errors="1" time="0.000" {
-            testsuite name=(drill) tests="1" failures="0" errors="1" skipped="0" time="0.000" {
-                testcase name="run" classname={ (PACKAGE) "." (drill) } time="0.000" { (told(&fate)) }
-            }
-        }
+    let suite = Suite {
+        drill: drill.to_owned(),
+        cases: vec![Case::of(RUN, 0, fate)],
+        ..Suite::default()
     };
-    document(xml)
+    suite.xml()
 }
 
-fn properties(record: &Record) -> [(&'static str, String); 6] {
-    [
+fn properties(record: &Record) -> Vec<(&'static str, String)> {
+    vec![
         ("run", record.id.clone()),
         ("outcome", record.outcome.word().to_lowercase()),
         ("seed", record.seed.to_string()),
@@ -101,7 +72,7 @@ fn properties(record: &Record) -> [(&'static str, String); 6] {
 
 /// What was found of the user's own traffic: class, name and fate of each case. What nobody expected anything of does not
 /// fail where it is the application's, and does not pass either.
-fn own_cases(record: &Record) -> Vec<(&'static str, String, Fate)> {
+fn own_cases(record: &Record) -> Vec<Case> {
     let findings = own::findings(record).into_iter();
     let case = |finding: own::Finding| {
         let class = if finding.is_application {
@@ -122,36 +93,14 @@ fn own_cases(record: &Record) -> Vec<(&'static str, String, Fate)> {
                 more: again(record),
             },
         };
-        (class, finding.name, fate)
+        Case {
+            class: Some(class),
+            name: finding.name,
+            time_ms: record.duration_ms,
+            fate,
+        }
     };
     findings.map(case).collect()
-}
-
-fn case(record: &Record, name: &str, time_ms: u64, fate: &Fate) -> Markup {
-    case_of((&record.drill, None), name, time_ms, fate)
-}
-
-fn case_of((drill, class): (&str, Option<&str>), name: &str, time_ms: u64, fate: &Fate) -> Markup {
-    let class = class.map_or(String::new(), |class| format!(".{class}"));
-    html! {
-        testcase name=(name) classname={ (PACKAGE) "." (drill) (class) } time=(time(time_ms)) { (told(fate)) }
-    }
-}
-
-fn told(fate: &Fate) -> Markup {
-    html! {
-        @match fate {
-            Fate::Passed => {},
-            Fate::Skipped(why) => skipped message=(why) {},
-            Fate::Failed { message, more } => failure message=(message) type="broken" { (more) },
-            Fate::Error { message, more } => error message=(message) type="could_not_run" { (more) },
-        }
-    }
-}
-
-/// Seconds with thousandths.
-fn time(ms: u64) -> String {
-    format!("{}.{:03}", ms / 1000, ms % 1000)
 }
 
 /// How long a check was watched.

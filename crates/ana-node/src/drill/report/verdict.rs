@@ -2,11 +2,11 @@
 //!
 //! Must stay true: a run in which nothing was looked at is "not exercised", however well it ended.
 
-use super::super::record::{Judgement, Outcome, Record};
+use super::super::record::{Expectation, Judgement, Outcome};
 
 /// What a run says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(in crate::drill) enum Verdict {
     /// At least one expectation held, and none broke.
     Held,
     /// It ran to its end, and nothing that was expected could have broken.
@@ -23,17 +23,17 @@ pub(super) enum Verdict {
 
 /// How many expectations came to what.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Tally {
+pub(in crate::drill) struct Tally {
     pub(super) held: usize,
     pub(super) broken: usize,
     pub(super) not_exercised: usize,
 }
 
 impl Tally {
-    /// Of a record.
-    pub(super) fn of(record: &Record) -> Tally {
+    /// Of what was expected.
+    pub(in crate::drill) fn of(all: &[Expectation]) -> Tally {
         let mut tally = Tally::default();
-        for each in &record.expectations {
+        for each in all {
             match each.judgement {
                 Judgement::Held { .. } => tally.held += 1,
                 Judgement::Broken { .. } => tally.broken += 1,
@@ -67,10 +67,10 @@ impl Tally {
 }
 
 impl Verdict {
-    /// Of a record.
-    pub(super) fn of(record: &Record) -> Verdict {
-        match record.outcome {
-            Outcome::Passed if Tally::of(record).held > 0 => Verdict::Held,
+    /// Of a run that ended so.
+    pub(in crate::drill) fn new(outcome: Outcome, tally: Tally) -> Verdict {
+        match outcome {
+            Outcome::Passed if tally.held > 0 => Verdict::Held,
             Outcome::Passed => Verdict::NotExercised,
             Outcome::Broken => Verdict::Broken,
             Outcome::CouldNotRun => Verdict::CouldNotRun,

@@ -28,7 +28,7 @@ pub fn text(simulation: &Simulation, paint: Paint) -> String {
     lines.extend(simulation.why.iter().map(|why| format!("why: {why}")));
     if simulation.seeds_run > 0 {
         lines.push(format!(
-            "acked {}   read back {}   elections {}   {} simulated s",
+            "acked {}   read back {} that had not expired   elections {}   {} simulated s",
             thousands(simulation.acknowledged),
             thousands(simulation.read),
             thousands(simulation.elections),
@@ -96,16 +96,17 @@ fn steps(needed: &Smaller, lines: &mut Vec<String>) {
 }
 
 fn step(step: &NeededStep) -> String {
-    let ms = |ms: u64| seconds(i64::try_from(ms).unwrap_or(i64::MAX));
-    let lasts = match step.for_ms {
-        0 => String::new(),
-        lasts => format!(" for {}", ms(lasts)),
-    };
+    let (at, lasts) = step_moments(step);
+    let lasts = lasts.map_or(String::new(), |lasts| format!(" for {lasts}"));
     let NeededStep {
         number, action, on, ..
     } = step;
-    format!(
-        "  step {number}  {:>6}  {action} on {on}{lasts}",
-        ms(step.at_ms)
-    )
+    format!("  step {number}  {at:>6}  {action} on {on}{lasts}")
+}
+
+/// When a step begins, and how long it lasts where it is not done once.
+pub(super) fn step_moments(step: &NeededStep) -> (String, Option<String>) {
+    let ms = |ms: u64| seconds(i64::try_from(ms).unwrap_or(i64::MAX));
+    let lasts = (step.for_ms > 0).then(|| ms(step.for_ms));
+    (ms(step.at_ms), lasts)
 }

@@ -16,10 +16,6 @@ struct Line {
     stream: Option<String>,
     #[arg(long)]
     real: bool,
-    #[arg(long)]
-    html: Option<String>,
-    #[arg(long)]
-    junit: Option<String>,
 }
 
 fn read(words: &str) -> Result<Simulate, clap::Error> {
@@ -67,8 +63,6 @@ fn what_means_nothing_is_refused() {
         "--sim --i-know",
         "--sim --real",
         "--sim --stream orders",
-        "--sim --html x",
-        "--sim --junit x",
     ] {
         assert!(read(words).is_err(), "{words}");
     }

@@ -6,7 +6,7 @@ use ana_drill::quantity::Span;
 use maud::{Markup, html};
 
 use super::super::super::record::{
-    AnomalyRow, ConsumerRow, FaultRow, ForeignConsumer, Judgement, LoadCounts, Record,
+    AnomalyRow, ConsumerRow, Expectation, FaultRow, ForeignConsumer, Judgement, LoadCounts, Record,
 };
 use super::super::super::rows::short;
 use super::super::{of_consumer, seconds, thousands, what};
@@ -220,16 +220,16 @@ fn length(ms: Option<u64>) -> String {
 }
 
 /// Each check with what became of it.
-pub(super) fn checks(record: &Record) -> Markup {
+pub(in crate::drill) fn checks(all: &[Expectation]) -> Markup {
     html! {
         section id="checks" {
             h2 { "Checks" }
-            @if record.expectations.is_empty() {
+            @if all.is_empty() {
                 p.soft { "Nothing was judged." }
             } @else {
                 table {
                     tr { th { "status" } th { "check" } th { "seen" } }
-                    @for each in &record.expectations {
+                    @for each in all {
                         @let (class, status) = status(&each.judgement);
                         tr {
                             td class={ "state " (class) } { (status) }

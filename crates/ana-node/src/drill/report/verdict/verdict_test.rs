@@ -2,25 +2,33 @@
 
 use super::super::report_test::record;
 use super::*;
+use crate::drill::record::Record;
+
+fn verdict(run: &Record) -> Verdict {
+    Verdict::new(run.outcome, Tally::of(&run.expectations))
+}
 
 #[test]
 fn nothing_is_held_that_was_not_looked_at() {
     let mut run = record();
-    assert_eq!(Verdict::of(&run), Verdict::Held);
+    assert_eq!(verdict(&run), Verdict::Held);
     assert_eq!(
-        Tally::of(&run).in_words(),
+        Tally::of(&run.expectations).in_words(),
         "2 of 3 checks held, 1 not exercised"
     );
     run.expectations
         .retain(|each| matches!(each.judgement, Judgement::NotExercised { .. }));
-    assert_eq!(Verdict::of(&run), Verdict::NotExercised);
+    assert_eq!(verdict(&run), Verdict::NotExercised);
     assert_eq!(
-        Tally::of(&run).in_words(),
+        Tally::of(&run.expectations).in_words(),
         "0 of 1 checks held, 1 not exercised"
     );
     run.expectations.clear();
-    assert_eq!(Verdict::of(&run), Verdict::NotExercised);
-    assert_eq!(Tally::of(&run).in_words(), "nothing was expected");
+    assert_eq!(verdict(&run), Verdict::NotExercised);
+    assert_eq!(
+        Tally::of(&run.expectations).in_words(),
+        "nothing was expected"
+    );
 }
 
 #[test]
@@ -34,6 +42,6 @@ fn how_it_ended_comes_before_what_held() {
     ] {
         let mut run = record();
         run.outcome = outcome;
-        assert_eq!(Verdict::of(&run).words(), words);
+        assert_eq!(verdict(&run).words(), words);
     }
 }
