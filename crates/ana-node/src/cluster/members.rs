@@ -181,6 +181,8 @@ impl Members {
             return wrong(StatusCode::NOT_FOUND, &format!("there is no node {id}"));
         };
         let done = async {
+            // Before it stops: somebody may start it again until the plan is written.
+            self.supervisor.change(Change::Leave(id)).await?;
             self.supervisor.order(Verb::Stop, vec![id]).await?;
             let forgotten = layout.forget(self.env.disk.as_ref(), id).await;
             forgotten.map_err(|error| format!("the plan cannot be written: {error}"))?;

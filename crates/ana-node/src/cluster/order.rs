@@ -62,6 +62,8 @@ pub type Outcome = Result<Vec<String>, String>;
 pub enum Change {
     /// A node more; it is started.
     Add(MemberConfig),
+    /// A node is about to be forgotten: it is not started any more.
+    Leave(u64),
     /// A node less; it must not run.
     Forget(u64),
 }

@@ -20,6 +20,7 @@ mod down;
 mod meddling;
 mod pause;
 mod power;
+mod slot;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -31,13 +32,14 @@ use ana_env::time::{self, Instant};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
-use super::child::{self, Ask, Exited, Running};
+use super::child::{self, Ask, Exited};
 use super::layout::Layout;
 use super::meddle::Meddle;
 use super::order::{Change, Order, Outcome, Verb};
 use super::real::Real;
 use super::roster::Roster;
-use crate::config::MemberConfig;
+
+use self::slot::Slot;
 
 /// Orders that may wait.
 const ORDERS_WAITING: usize = 64;
@@ -108,21 +110,6 @@ pub struct Handle {
     roster: Arc<Roster>,
 }
 
-#[derive(Debug)]
-struct Slot {
-    zone: String,
-    api: String,
-    peer: String,
-    running: Option<Running>,
-    stopping: bool,
-    /// When a paused process goes on.
-    paused_until: Option<Instant>,
-    /// When a node that is held down is started again.
-    down_until: Option<Instant>,
-    reason: String,
-    starts: u32,
-}
-
 /// Owns the processes.
 #[derive(Debug)]
 pub struct Supervisor {
@@ -160,22 +147,6 @@ enum Then {
     MeddleAndStart(Meddle),
     /// Their file systems, which were cut off, are taken away.
     TakeDiskAway,
-}
-
-impl Slot {
-    fn new(node: &MemberConfig) -> Slot {
-        Slot {
-            zone: node.zone.clone(),
-            api: node.api.clone(),
-            peer: node.peer.clone(),
-            running: None,
-            stopping: false,
-            paused_until: None,
-            down_until: None,
-            reason: String::new(),
-            starts: 0,
-        }
-    }
 }
 
 impl Supervisor {
@@ -357,6 +328,9 @@ impl Supervisor {
         let slot = table
             .get_mut(&id)
             .ok_or_else(|| format!("there is no node {id}"))?;
+        if slot.leaving {
+            return Err(format!("node {id} is being removed"));
+        }
         if slot.running.is_some() && slot.stopping {
             return Err(format!("node {id} is still stopping"));
         }

@@ -5,7 +5,6 @@
     reason = "what was measured is part of the result"
 )]
 
-use std::fs::OpenOptions;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,16 +93,14 @@ impl World {
         Ok(&of[self.dice.random_range(0..of.len())])
     }
 
-    /// `ana ARGUMENTS`, begun and not waited for.
+    /// `ana ARGUMENTS`, begun and not waited for. It tells a line for each step, far less than a pipe holds.
     pub(crate) fn begin(&self, arguments: &[&str]) -> Result<Child> {
-        let log = self.cluster.data_dir.join("test-members.log");
-        let log = OpenOptions::new().create(true).append(true).open(log)?;
         Command::new(ana_program())
             .args(arguments)
             .env("ANA_ENDPOINT", &self.cluster.endpoint)
             .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .context("running ana")
     }
@@ -210,7 +207,9 @@ pub(crate) async fn ended(mut child: Child, what: &str) -> Result<()> {
     let began = now();
     loop {
         if let Some(status) = child.try_wait()? {
-            ensure!(status.success(), "{what}: {status}; see test-members.log");
+            let told = child.wait_with_output()?.stderr;
+            let told = String::from_utf8_lossy(&told);
+            ensure!(status.success(), "{what}: {status}: {told}");
             return Ok(());
         }
         if began.elapsed() > CHANGE_MAX {

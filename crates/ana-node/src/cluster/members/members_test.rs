@@ -118,3 +118,37 @@ fn a_node_is_added_started_and_forgotten() {
     };
     runtime.expect("a runtime").block_on(scope(1, test));
 }
+
+#[test]
+fn a_node_that_is_started_again_and_again_is_forgotten_nevertheless() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let test = async {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let (members, handle, supervisor) = cluster(&dir, &Env::real()).await;
+        let (end, ended) = oneshot::channel::<()>();
+        let life = runtime::spawn(supervisor.run(async {
+            drop(ended.await);
+        }));
+        let start = async {
+            // As a person would who sees that it is down.
+            loop {
+                let started = handle.order(Verb::Start, vec![2]).await;
+                if started.is_err_and(|why| why.contains("there is no node 2")) {
+                    return;
+                }
+            }
+        };
+        let (forgotten, ()) = futures::join!(members.forget("2"), start);
+        assert_eq!(forgotten.0, StatusCode::OK, "{}", forgotten.1);
+        assert!(handle.nodes().iter().all(|node| node.id != 2));
+        drop(end);
+        let ended = time::timeout(std::time::Duration::from_secs(20), life).await;
+        ended
+            .expect("all end")
+            .expect("no panic")
+            .expect("in order");
+    };
+    runtime.expect("a runtime").block_on(scope(1, test));
+}
