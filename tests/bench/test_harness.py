@@ -110,7 +110,6 @@ class Page(unittest.TestCase):
         runs = [{"a": 1, "b": {"c": 9}, "s": "x", "n": None}, {"a": 3, "b": {"c": 7}, "s": "x", "n": 4}, {"a": 2, "b": {"c": 8}, "s": "x"}]
         self.assertEqual(work.median(runs), {"a": 2, "b": {"c": 8}, "s": "x", "n": 4})
 
-
     def test_a_turn_is_told_beside_what_the_disk_did_meanwhile(self):
         shown = results(ana={"fanout": {"push_us": {"p50": 1500, "p99": 4000, "max": 9000}}})
         self.assertNotIn("turn by turn", report.generated(shown))

@@ -1,8 +1,8 @@
 //! Damage on purpose to the files of a log that nobody has open: what a bad disk or a power cut leaves.
 //!
 //! Must stay true: [`places`] names only bytes whose change has to be noticed as far as the disk tells, never padding
-//! or what an older generation left behind (a log that is open may have been cut further in memory: `Place::index`); [`tear`] changes no byte that was ever confirmed: a disk that keeps its promises does not
-//! either.
+//! or what an older generation left behind (a log that is open may have been cut further in memory: [`Place::index`]);
+//! [`tear`] changes no byte that was ever confirmed: a disk that keeps its promises does not either.
 
 use std::io;
 use std::path::{Path, PathBuf};

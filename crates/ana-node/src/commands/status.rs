@@ -122,10 +122,7 @@ fn render(document: &StatusDocument, paint: Paint) -> String {
     } else {
         paint.verdict(false, &show::warning(&document.faults))
     };
-    let causes = match document.health {
-        Health::Healthy => Vec::new(),
-        Health::Degraded | Health::Unavailable => why::why(document),
-    };
+    let causes = why::why(document);
     let causes: String = causes.iter().map(|why| format!("  {why}\n")).collect();
     let mut nodes = Table::new(&[">NODE", "ZONE", "STATE", "MEMBER", ">PID", "API", ">LEADS"]);
     for node in &document.nodes {

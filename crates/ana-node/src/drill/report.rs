@@ -25,7 +25,7 @@ use super::rows::short;
 use crate::output::{Paint, Table};
 
 pub use self::html::html;
-pub(super) use self::html::{Head, checks};
+pub(super) use self::html::{Head, checks, minutes};
 pub(super) use self::junit::{Case, Fate, RUN, Suite};
 pub use self::junit::{junit, junit_of_refusal};
 pub(super) use self::verdict::{Tally, Verdict};

@@ -56,12 +56,12 @@ fn text<'a>(answer: &'a Value, name: &str) -> &'a str {
     answer.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-#[test]
-fn a_node_is_added_started_and_forgotten() {
+/// Runs a test of a cluster that lives, and ends it in order.
+fn run(test: impl AsyncFnOnce(&TempDir, &Env, &Members, &Handle)) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    let test = async {
+    let whole = async {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let env = Env::real();
         let (members, handle, supervisor) = cluster(&dir, &env).await;
@@ -69,6 +69,20 @@ fn a_node_is_added_started_and_forgotten() {
         let life = runtime::spawn(supervisor.run(async {
             drop(ended.await);
         }));
+        test(&dir, &env, &members, &handle).await;
+        drop(end);
+        let ended = time::timeout(std::time::Duration::from_secs(20), life).await;
+        ended
+            .expect("all end")
+            .expect("no panic")
+            .expect("in order");
+    };
+    runtime.expect("a runtime").block_on(scope(1, whole));
+}
+
+#[test]
+fn a_node_is_added_started_and_forgotten() {
+    run(async |dir, env, members, handle| {
         let (status, answer) = members.add(b"{}").await;
         assert_eq!(status, StatusCode::OK, "{answer}");
         assert_eq!(
@@ -79,12 +93,12 @@ fn a_node_is_added_started_and_forgotten() {
         let four = four.expect("it is there");
         assert!(four.pid.is_some() && four.state == NodeState::Starting);
         let config_dir = dir.path().join("config");
-        let settings = read(&env, &config_dir.join("node-4.toml")).await;
+        let settings = read(env, &config_dir.join("node-4.toml")).await;
         assert!(settings.join, "it founds nothing");
         assert_eq!(settings.transition_ms, 77, "as its neighbours have it");
         assert_eq!(settings.members.len(), 4);
         assert_eq!(settings.this_member().api, text(&answer, "api"));
-        let first = read(&env, &config_dir.join("node-1.toml")).await;
+        let first = read(env, &config_dir.join("node-1.toml")).await;
         let asked: Vec<u64> = first.seeds.iter().map(|it| it.id).collect();
         assert_eq!((first.members.len(), asked), (3, vec![4]));
         let plan = std::fs::read_to_string(dir.path().join("cluster.toml")).expect("written");
@@ -103,34 +117,18 @@ fn a_node_is_added_started_and_forgotten() {
         let (status, answer) = members.add(br#"{"zone": "b"}"#).await;
         assert_eq!(status, StatusCode::OK, "{answer}");
         assert_eq!(answer.get("id"), Some(&json!(5)), "ids are used once");
-        let five = read(&env, &config_dir.join("node-5.toml")).await;
+        let five = read(env, &config_dir.join("node-5.toml")).await;
         let listed: Vec<u64> = five.members.iter().map(|it| it.id).collect();
         assert_eq!(listed, [1, 3, 4, 5], "those that are there");
-        let four = read(&env, &config_dir.join("node-4.toml")).await;
+        let four = read(env, &config_dir.join("node-4.toml")).await;
         let listed: Vec<u64> = four.members.iter().map(|it| it.id).collect();
         assert_eq!(listed, [1, 3, 4, 5], "also those that came later");
-        drop(end);
-        let ended = time::timeout(std::time::Duration::from_secs(20), life).await;
-        ended
-            .expect("all end")
-            .expect("no panic")
-            .expect("in order");
-    };
-    runtime.expect("a runtime").block_on(scope(1, test));
+    });
 }
 
 #[test]
 fn a_node_that_is_started_again_and_again_is_forgotten_nevertheless() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let test = async {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let (members, handle, supervisor) = cluster(&dir, &Env::real()).await;
-        let (end, ended) = oneshot::channel::<()>();
-        let life = runtime::spawn(supervisor.run(async {
-            drop(ended.await);
-        }));
+    run(async |_dir, _env, members, handle| {
         let forgetting = members.forget("2");
         tokio::pin!(forgetting);
         let forgotten = loop {
@@ -143,12 +141,5 @@ fn a_node_that_is_started_again_and_again_is_forgotten_nevertheless() {
         };
         assert_eq!(forgotten.0, StatusCode::OK, "{}", forgotten.1);
         assert!(handle.nodes().iter().all(|node| node.id != 2));
-        drop(end);
-        let ended = time::timeout(std::time::Duration::from_secs(20), life).await;
-        ended
-            .expect("all end")
-            .expect("no panic")
-            .expect("in order");
-    };
-    runtime.expect("a runtime").block_on(scope(1, test));
+    });
 }

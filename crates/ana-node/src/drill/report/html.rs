@@ -19,13 +19,12 @@ use super::verdict::{Tally, Verdict};
 use super::{seconds, what};
 use crate::output::iso_time;
 
-pub(in crate::drill) use self::page::Head;
+pub(in crate::drill) use self::page::{Head, minutes};
 pub(in crate::drill) use self::tables::checks;
 
 /// The report as an HTML document.
 pub fn html(record: &Record) -> String {
     let tally = Tally::of(&record.expectations);
-    let secs = record.duration_ms / 1000;
     let head = Head {
         drill: &record.drill,
         about: &record.about,
@@ -33,10 +32,9 @@ pub fn html(record: &Record) -> String {
         verdict: Verdict::new(record.outcome, tally),
         tally,
         circumstances: format!(
-            "{} · {} min {} s · seed {} · build {} · {}",
+            "{} · {} · seed {} · build {} · {}",
             iso_time(record.started_at_ms),
-            secs / 60,
-            secs % 60,
+            minutes(record.duration_ms),
             record.seed,
             record.build,
             record.endpoint

@@ -82,7 +82,7 @@ fn own_cases(record: &Record) -> Vec<Case> {
         };
         let fate = match finding.state {
             State::Clean => Fate::Passed,
-            State::NotExercised(why) => Fate::Skipped(format!("not exercised: {why}")),
+            State::NotExercised(why) => Fate::not_exercised(&why),
             State::Found(what) if finding.is_application => {
                 let how = "an expectation of it would fail: no_record_skipped, no_record_read_twice, \
                            checkpoint_never_back";
@@ -140,7 +140,7 @@ fn fate_of_run(record: &Record) -> Fate {
 fn fate_of_check(record: &Record, each: &Expectation) -> Fate {
     match &each.judgement {
         Judgement::Held { .. } => Fate::Passed,
-        Judgement::NotExercised { why } => Fate::Skipped(format!("not exercised: {why}")),
+        Judgement::NotExercised { why } => Fate::not_exercised(why),
         Judgement::Broken { at_ms, found } => {
             let at = at_ms.map_or(String::new(), |at| format!(" at {}", seconds(at)));
             let first = record.first_broken.as_ref();

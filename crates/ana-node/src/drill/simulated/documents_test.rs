@@ -3,6 +3,7 @@
 use html5gum::{Token, Tokenizer};
 use roxmltree::{Document, Node};
 
+use super::simulated_test::needed;
 use super::*;
 
 fn simulation() -> Simulation {
@@ -51,18 +52,7 @@ fn broken(check: &str) -> Simulation {
             records: vec!["record 5".to_owned()],
         },
     });
-    simulation.needed = Some(Smaller {
-        of: 3,
-        tries: 4,
-        steps: vec![NeededStep {
-            number: 2,
-            at_ms: 2000,
-            for_ms: 5000,
-            action: "zone.down".to_owned(),
-            on: "zone a".to_owned(),
-        }],
-        events: "ana-sim seed 7 --only 1 --print".to_owned(),
-    });
+    simulation.needed = Some(needed(7));
     for each in &mut simulation.expectations {
         if each.check == check {
             each.judgement = Judgement::Broken {

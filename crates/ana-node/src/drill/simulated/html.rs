@@ -6,15 +6,13 @@
 use maud::{Markup, html};
 
 use super::checks::checks;
-use super::report::step_moments;
-use super::{BrokenSeed, Simulation, Smaller};
-use crate::drill::report::{self, Head, Tally, Verdict, thousands};
+use super::{BrokenSeed, Simulation, Smaller, report};
+use crate::drill::report::{Head, Tally, Verdict, checks as table, minutes, thousands};
 
 /// The report as an HTML document.
 pub fn html(simulation: &Simulation) -> String {
     let all = checks(simulation);
     let tally = Tally::of(&all);
-    let secs = simulation.duration_ms / 1000;
     let head = Head {
         drill: &simulation.drill,
         about: &simulation.about,
@@ -22,12 +20,9 @@ pub fn html(simulation: &Simulation) -> String {
         verdict: Verdict::new(simulation.outcome, tally),
         tally,
         circumstances: format!(
-            "simulated · {} of {} seeds from {} · {} min {} s · build {}",
-            simulation.seeds_run,
-            simulation.seeds_asked,
-            simulation.first_seed,
-            secs / 60,
-            secs % 60,
+            "simulated · {} · {} · build {}",
+            report::seeds(simulation),
+            minutes(simulation.duration_ms),
             simulation.build
         ),
     };
@@ -35,7 +30,7 @@ pub fn html(simulation: &Simulation) -> String {
         @if let Some(broken) = &simulation.first_broken { (first_broken(broken)) }
         @if let Some(needed) = &simulation.needed { (steps(needed)) }
         (seeds(simulation))
-        (report::checks(&all))
+        (table(&all))
         section id="again" {
             h2 { "The same again" }
             pre { (simulation.again) }
@@ -84,7 +79,7 @@ fn steps(needed: &Smaller) -> Markup {
                     table {
                         tr { th.n { "step" } th.n { "at" } th { "what" } th { "on" } th.n { "for" } }
                         @for step in &needed.steps {
-                            @let (at, lasts) = step_moments(step);
+                            @let (at, lasts) = report::step_moments(step);
                             tr {
                                 td.n { (step.number) }
                                 td.n { (at) }

@@ -16,7 +16,7 @@ pub fn junit(simulation: &Simulation) -> String {
     cases.extend(checks(simulation).iter().map(|each| {
         let fate = match &each.judgement {
             Judgement::Held { .. } => Fate::Passed,
-            Judgement::NotExercised { why } => Fate::Skipped(format!("not exercised: {why}")),
+            Judgement::NotExercised { why } => Fate::not_exercised(why),
             Judgement::Broken { found, .. } => Fate::Failed {
                 message: format!("broken: {found}"),
                 more: told.clone(),

@@ -12,12 +12,10 @@ pub fn text(simulation: &Simulation, paint: Paint) -> String {
     let good = simulation.outcome == Outcome::Passed;
     let secs = simulation.duration_ms / 1000;
     let mut lines = vec![format!(
-        "{}   {}   {} of {} seeds from {}   simulated   {:02}:{:02}   build {}",
+        "{}   {}   {}   simulated   {:02}:{:02}   build {}",
         simulation.drill,
         paint.verdict(good, simulation.outcome.word()),
-        simulation.seeds_run,
-        simulation.seeds_asked,
-        simulation.first_seed,
+        seeds(simulation),
         secs / 60,
         secs % 60,
         simulation.build
@@ -45,6 +43,17 @@ pub fn text(simulation: &Simulation, paint: Paint) -> String {
     lines.push(format!("again: {}", simulation.again));
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// `2 of 20 seeds from 5`
+pub(super) fn seeds(simulation: &Simulation) -> String {
+    let Simulation {
+        seeds_run,
+        seeds_asked,
+        first_seed,
+        ..
+    } = simulation;
+    format!("{seeds_run} of {seeds_asked} seeds from {first_seed}")
 }
 
 fn expectations(simulation: &Simulation, paint: Paint, lines: &mut Vec<String>) {

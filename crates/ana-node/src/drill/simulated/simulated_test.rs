@@ -38,6 +38,22 @@ fn hear(hearing: &mut Hearing, told: &Told) -> Option<String> {
     hearing.hear(&line).expect("it is known")
 }
 
+/// One step of three is needed for what this seed broke.
+pub(super) fn needed(seed: u64) -> Smaller {
+    Smaller {
+        of: 3,
+        tries: 4,
+        steps: vec![NeededStep {
+            number: 2,
+            at_ms: 2000,
+            for_ms: 5000,
+            action: "zone.down".to_owned(),
+            on: "zone a".to_owned(),
+        }],
+        events: format!("ana-sim seed {seed} --only 1 --print"),
+    }
+}
+
 fn began() -> Told {
     Told::Began {
         format: FORMAT,
@@ -90,19 +106,7 @@ fn what_broke_is_told_with_the_steps_that_are_needed() {
         words.contains("BROKEN leader_changes <= 0: 2 changes"),
         "{words}"
     );
-    let smaller = Smaller {
-        of: 3,
-        tries: 4,
-        steps: vec![NeededStep {
-            number: 2,
-            at_ms: 2000,
-            for_ms: 5000,
-            action: "zone.down".to_owned(),
-            on: "zone a".to_owned(),
-        }],
-        events: "ana-sim seed 6 --only 1 --print".to_owned(),
-    };
-    hear(&mut hearing, &Told::Smaller(smaller));
+    hear(&mut hearing, &Told::Smaller(needed(6)));
     let simulation = hearing.end(1500, false, "in order").expect("all is there");
     assert_eq!(simulation.outcome, Outcome::Broken);
     let told = text(&simulation, crate::output::Paint::default());

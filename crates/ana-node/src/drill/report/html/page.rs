@@ -83,6 +83,12 @@ fn signs(verdict: Verdict) -> (&'static str, &'static str) {
     }
 }
 
+/// `1 min 5 s`
+pub(in crate::drill) fn minutes(ms: u64) -> String {
+    let secs = ms / 1000;
+    format!("{} min {} s", secs / 60, secs % 60)
+}
+
 /// With a capital letter.
 fn sentence(words: &str) -> String {
     let mut rest = words.chars();

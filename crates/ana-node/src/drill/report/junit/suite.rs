@@ -77,6 +77,13 @@ pub(in crate::drill) enum Fate {
     },
 }
 
+impl Fate {
+    /// Of a check that had nothing to look at.
+    pub(in crate::drill) fn not_exercised(why: &str) -> Fate {
+        Fate::Skipped(format!("not exercised: {why}"))
+    }
+}
+
 impl Suite {
     /// As the text of a file.
     pub(in crate::drill) fn xml(&self) -> String {
