@@ -230,7 +230,11 @@ impl Groups {
         };
         match done {
             Ok(told) => told,
-            Err(GroupError::NotLeader { leader, .. }) => Told::NotLeader { leader },
+            Err(GroupError::NotLeader { leader, .. }) => {
+                // It may rest under the very replica that is damaged: that one's node lives, and so do its streams.
+                group.expect_leader();
+                Told::NotLeader { leader }
+            }
             Err(error) => {
                 tracing::warn!(group = %ask.group, node = %ask.node, %error, "repair not helped");
                 Told::NotNow

@@ -10,8 +10,9 @@
 //! - resting decides nothing. It stops timers; what Raft allows and forbids stays the same. A replica that rests although
 //!   it should not costs time, never an entry;
 //! - a replica that rests wakes when it is asked for work, when it sends work to its leader, when anything but an echo of
-//!   the heartbeats before comes from another replica, and, as a follower, when a stream of its leader ends: a leader that
-//!   dies is succeeded as soon as one that was awake;
+//!   the heartbeats before comes from another replica, when one is asked to help a damaged replica, which may be that of
+//!   its leader, and, as a follower, when a stream of its leader ends: a leader that dies is succeeded as soon as one that
+//!   was awake;
 //! - a follower that wakes gives its leader the time of an election to be heard before it stands itself;
 //! - the metadata group never rests.
 
@@ -252,7 +253,7 @@ impl Group {
         self.inner.rest.is_resting()
     }
 
-    /// Work of this group is on its way to its leader. A follower that rests wakes: should the leader be cut off or stand
+    /// Work of this group is on its way to its leader, or somebody looks for one. A follower that rests wakes: should the leader be cut off or stand
     /// still, it is missed from now on, as it would be in a group that is awake.
     pub fn expect_leader(&self) {
         if let Some(running) = &self.inner.running

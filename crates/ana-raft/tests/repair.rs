@@ -153,7 +153,7 @@ async fn three_with_records() -> (BTreeMap<NodeId, Node>, NodeId, u64) {
 }
 
 /// Damages a replica in the middle of its log, and has it find out while it reads.
-async fn damage(victim: &Node) -> Group {
+pub(crate) async fn damage(victim: &Node) -> Group {
     let group = victim.groups.get(GROUP).unwrap();
     let segment = victim.groups.config().group_dir(GROUP);
     let segment = segment.join("segment-0000000000000001");

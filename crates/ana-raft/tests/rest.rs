@@ -11,16 +11,18 @@ use std::time::Duration;
 
 use ana_env::memory::{MemoryDisk, MemoryDiskOptions};
 use ana_env::time;
-use ana_raft::{Group, MachineKind};
+use ana_raft::{Group, GroupHealth, MachineKind};
 use ana_types::NodeId;
 
-use crate::common::{GROUP, eventually, open_shards, put, scoped};
-use crate::repair::{Node, introduce, leader, node_with};
+use crate::common::{GROUP, eventually, open_shards, put, put_many, scoped};
+use crate::repair::{Node, damage, introduce, leader, node_with};
 
 const REST_AFTER_MS: u64 = 300;
 const IDS: [NodeId; 3] = [NodeId(1), NodeId(2), NodeId(3)];
 /// Far more than a lease and an election, and far less than the time after which the next try would come by itself.
 const SUCCEEDED_WITHIN: Duration = Duration::from_secs(3);
+/// An election, a snapshot and two changes of the members, several times over.
+const REPAIRED_WITHIN: Duration = Duration::from_secs(20);
 
 type Nodes = BTreeMap<NodeId, Node>;
 
@@ -122,6 +124,30 @@ async fn a_follower_that_starts_again_finds_its_leader() {
             term,
             "nobody was elected"
         );
+        end(nodes).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_leader_whose_log_is_damaged_while_all_rest_is_repaired() {
+    scoped(async {
+        let (nodes, id, first) = resting().await;
+        put_many(&first, 900).await;
+        drop(first);
+        rest(&nodes).await;
+        // The process lives, and with it every stream to the others.
+        drop(damage(&nodes[&id]).await);
+        let others: Vec<_> = IDS.into_iter().filter(|it| *it != id).collect();
+        let repaired = time::timeout(REPAIRED_WITHIN, async {
+            while let Err(error) = nodes[&id].groups.repair(GROUP, &others).await {
+                tracing::info!(%error, "again");
+            }
+        });
+        repaired
+            .await
+            .expect("the others wake and elect one that helps");
+        assert_eq!(group(&nodes, id).health(), GroupHealth::Ok);
         end(nodes).await;
     })
     .await;
