@@ -11,9 +11,10 @@ use std::io;
 use std::path::Path;
 
 use ana_env::Disk;
-use ana_env::disk::Open;
 use ana_log::{Health, Log};
 use bytes::Bytes;
+
+use crate::marks;
 
 const DAMAGED_FILE: &str = "damaged";
 /// What a mark says whose text was lost.
@@ -21,19 +22,15 @@ const UNREADABLE: &str = "found by an earlier start";
 
 /// Notes what is damaged, durably.
 pub(crate) async fn save(disk: &dyn Disk, dir: &Path, what: &str) -> io::Result<()> {
-    let file = disk.open(&dir.join(DAMAGED_FILE), Open::CREATE).await?;
-    file.truncate(0).await?;
     let text = Bytes::copy_from_slice(what.as_bytes());
-    file.write_sync_at(0, vec![text]).await?;
-    disk.sync_dir(dir).await
+    marks::write(disk, dir, DAMAGED_FILE, text).await
 }
 
 /// Removes the mark; one that is not there is no error.
 pub(crate) async fn clear(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
-    match disk.remove_file(&dir.join(DAMAGED_FILE)).await {
-        Ok(()) => disk.sync_dir(dir).await,
+    match marks::remove(disk, dir, DAMAGED_FILE).await {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
+        removed => removed,
     }
 }
 
@@ -61,17 +58,9 @@ pub(crate) async fn recall(
 }
 
 async fn load(disk: &dyn Disk, dir: &Path) -> io::Result<Option<String>> {
-    let file = match disk.open(&dir.join(DAMAGED_FILE), Open::READ).await {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let len = usize::try_from(file.len().await?).map_err(io::Error::other)?;
-    let text = file.read_at(0, len).await?;
-    let what = String::from_utf8_lossy(&text).into_owned();
-    Ok(Some(if what.is_empty() {
-        UNREADABLE.to_owned()
-    } else {
-        what
+    let text = marks::read(disk, dir, DAMAGED_FILE).await?;
+    Ok(text.map(|text| match String::from_utf8_lossy(&text) {
+        torn if torn.is_empty() => UNREADABLE.to_owned(),
+        what => what.into_owned(),
     }))
 }

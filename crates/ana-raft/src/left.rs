@@ -20,13 +20,14 @@ use std::io;
 use std::path::Path;
 
 use ana_env::Env;
-use ana_env::disk::{Disk, Open};
+use ana_env::disk::Disk;
 use ana_log::{EntryId, Health, Log};
 use serde::{Deserialize, Serialize};
 
 use crate::entry::{seal, unseal};
 use crate::error::GroupError;
 use crate::group::Group;
+use crate::marks;
 use crate::open::make_dir;
 use crate::status::GroupHealth;
 use crate::types::LogId;
@@ -50,23 +51,15 @@ pub(crate) struct Left {
 impl Left {
     /// Reads the file of a group's directory.
     async fn load(env: &Env, dir: &Path) -> io::Result<Option<Self>> {
-        let file = match env.disk.open(&dir.join(LEFT_FILE), Open::READ).await {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let len = usize::try_from(file.len().await?).map_err(io::Error::other)?;
-        let bytes = file.read_at(0, len).await?;
-        Ok(Some(unseal(&bytes)?))
+        let bytes = marks::read(&*env.disk, dir, LEFT_FILE).await?;
+        Ok(bytes.map(|bytes| unseal(&bytes)).transpose()?)
     }
 
     /// Writes the file, durably; the old one or the new one is there at every moment.
     async fn save(&self, env: &Env, dir: &Path) -> io::Result<()> {
-        let fresh = dir.join(FRESH_FILE);
-        let file = env.disk.open(&fresh, Open::CREATE).await?;
-        file.truncate(0).await?;
-        file.write_sync_at(0, vec![seal(self)?]).await?;
-        env.disk.rename(&fresh, &dir.join(LEFT_FILE)).await?;
+        marks::write(&*env.disk, dir, FRESH_FILE, seal(self)?).await?;
+        let (fresh, named) = (dir.join(FRESH_FILE), dir.join(LEFT_FILE));
+        env.disk.rename(&fresh, &named).await?;
         env.disk.sync_dir(dir).await
     }
 
@@ -119,8 +112,7 @@ pub(crate) async fn restore(
     if !left.is_reached_by(log) {
         return Ok(Some(left));
     }
-    env.disk.remove_file(&dir.join(LEFT_FILE)).await?;
-    env.disk.sync_dir(dir).await?;
+    marks::remove(&*env.disk, dir, LEFT_FILE).await?;
     Ok(None)
 }
 

@@ -26,6 +26,7 @@ pub mod batcher;
 mod assemble;
 mod propose;
 mod trimmer;
+mod looks;
 mod upkeep;
 pub mod succession;
 pub mod rest;
@@ -39,6 +40,7 @@ pub mod left;
 pub mod groups;
 pub mod repair;
 mod damaged;
+mod marks;
 pub mod rebuild;
 
 pub mod convert;

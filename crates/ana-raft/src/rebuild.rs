@@ -22,10 +22,11 @@
 use std::io;
 use std::path::Path;
 
-use ana_env::{Disk, Open};
+use ana_env::Disk;
+use bytes::Bytes;
 
 use crate::config::GROUPS_DIR;
-use crate::left;
+use crate::{left, marks};
 
 /// Everything else in the directory is to go.
 const WIPE_FILE: &str = "wipe";
@@ -42,7 +43,7 @@ pub(crate) const LOST: &str = "the node was wiped, and what this replica promise
 /// # Errors
 /// When the mark cannot be made durable; then nothing was lost.
 pub async fn mark(disk: &dyn Disk, data_dir: &Path) -> io::Result<()> {
-    put(disk, data_dir, WIPE_FILE).await
+    marks::write(disk, data_dir, WIPE_FILE, Bytes::new()).await
 }
 
 /// Whether a wipe was begun and not finished.
@@ -50,7 +51,7 @@ pub async fn mark(disk: &dyn Disk, data_dir: &Path) -> io::Result<()> {
 /// # Errors
 /// When the directory cannot be read.
 pub async fn is_marked(disk: &dyn Disk, data_dir: &Path) -> io::Result<bool> {
-    is_there(disk, data_dir, WIPE_FILE).await
+    Ok(marks::read(disk, data_dir, WIPE_FILE).await?.is_some())
 }
 
 /// Does what a mark asks for: removes what the directory of a node that does not run holds, but files of the names
@@ -104,45 +105,25 @@ async fn strip_groups(disk: &dyn Disk, groups_dir: &Path) -> io::Result<()> {
 /// # Errors
 /// When the directory cannot be read.
 pub async fn is_under_way(disk: &dyn Disk, data_dir: &Path) -> io::Result<bool> {
-    is_there(disk, data_dir, REBUILD_FILE).await
+    Ok(marks::read(disk, data_dir, REBUILD_FILE).await?.is_some())
 }
 
 /// Every replica is whole again: one that is missing from now on is new.
 pub(crate) async fn end(disk: &dyn Disk, data_dir: &Path) -> io::Result<()> {
-    take(disk, data_dir, REBUILD_FILE).await
+    marks::remove(disk, data_dir, REBUILD_FILE).await
 }
 
 /// Notes that the replica of this directory was lost.
 pub(crate) async fn mark_lost(disk: &dyn Disk, group_dir: &Path) -> io::Result<()> {
-    put(disk, group_dir, LOST_FILE).await
+    marks::write(disk, group_dir, LOST_FILE, Bytes::new()).await
 }
 
 /// Whether the replica of this directory was lost, and has not begun anew.
 pub(crate) async fn is_lost(disk: &dyn Disk, group_dir: &Path) -> io::Result<bool> {
-    is_there(disk, group_dir, LOST_FILE).await
+    Ok(marks::read(disk, group_dir, LOST_FILE).await?.is_some())
 }
 
 /// The replica begins anew; another mark says from where on it may vote.
 pub(crate) async fn clear_lost(disk: &dyn Disk, group_dir: &Path) -> io::Result<()> {
-    take(disk, group_dir, LOST_FILE).await
-}
-
-/// A mark is there or not; what it holds does not matter.
-async fn put(disk: &dyn Disk, dir: &Path, name: &str) -> io::Result<()> {
-    let file = disk.open(&dir.join(name), Open::CREATE).await?;
-    file.sync().await?;
-    disk.sync_dir(dir).await
-}
-
-async fn take(disk: &dyn Disk, dir: &Path, name: &str) -> io::Result<()> {
-    disk.remove_file(&dir.join(name)).await?;
-    disk.sync_dir(dir).await
-}
-
-async fn is_there(disk: &dyn Disk, dir: &Path, name: &str) -> io::Result<bool> {
-    match disk.open(&dir.join(name), Open::READ).await {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
+    marks::remove(disk, group_dir, LOST_FILE).await
 }

@@ -22,6 +22,7 @@ use crate::batcher::Batcher;
 use crate::config::RaftNodeConfig;
 use crate::entry::Proposal;
 use crate::error::ProposeError;
+use crate::looks::Looks;
 use crate::propose;
 use crate::rest::Rest;
 use crate::state_machine::{MachineKind, Shared};
@@ -114,18 +115,17 @@ pub(crate) struct Pointer {
 impl Pointer {
     /// Proposes points while this replica leads. Ends with the replica.
     pub(crate) async fn run(self) {
-        let period = Duration::from_millis(self.config.point_ms).min(POINT_TICK);
-        let mut ticks = time::interval(period.max(Duration::from_millis(1)));
+        let every = Duration::from_millis(self.config.point_ms);
+        let mut looks = Looks::new(every.min(POINT_TICK), self.shared.watch_applied());
         let mut work_then = self.shared.work_bytes();
         let mut newest_then = None;
         let mut since = time::now();
-        let mut news = self.shared.watch_applied();
         loop {
             // Nothing has grown: no timer.
-            if self.shared.work_bytes() == work_then && news.changed().await.is_err() {
+            let is_idle = self.shared.work_bytes() == work_then;
+            if is_idle && !looks.until_applied().await || !looks.next(since + every).await {
                 return;
             }
-            ticks.tick().await;
             let newest = self
                 .shared
                 .read(|core| core.points.newest().map(|point| point.index));
@@ -142,7 +142,7 @@ impl Pointer {
                 Err(_) => continue,
             }
             let grown = work.saturating_sub(work_then);
-            let late = since.elapsed() >= Duration::from_millis(self.config.point_ms);
+            let late = since.elapsed() >= every;
             if grown >= self.config.point_bytes || (grown > 0 && late) {
                 self.rest.asked(&self.raft);
                 self.point().await;

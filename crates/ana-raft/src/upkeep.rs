@@ -11,11 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ana_env::disk::Open;
 use ana_env::{Env, time};
 use ana_log::Log;
 use ana_types::{GroupId, NodeId};
-use bytes::Bytes;
 use openraft::async_runtime::WatchReceiver as _;
 use openraft::errors::Fatal;
 
@@ -23,6 +21,8 @@ use crate::checkpoint::{self, CheckpointStore};
 use crate::config::RaftNodeConfig;
 use crate::entry::{seal, unseal};
 use crate::left::Left;
+use crate::looks::Looks;
+use crate::marks;
 use crate::state_machine::Shared;
 use crate::types::{Raft, TC};
 
@@ -44,16 +44,16 @@ impl Checkpointer {
     /// Runs until aborted. Without anything applied since the last one there is no timer.
     pub(crate) async fn run(self: Arc<Self>) {
         let every = Duration::from_millis(self.config.checkpoint_ms);
-        let mut ticks = time::interval(every.clamp(Duration::from_millis(1), CHECKPOINT_TICK));
+        let news = self.shared.watch_applied();
+        let mut looks = Looks::new(every.min(CHECKPOINT_TICK), news);
         let mut work_then = self.shared.work_bytes();
         let mut applied_then = self.shared.applied();
         let mut since = time::now();
-        let mut news = self.shared.watch_applied();
         loop {
-            if self.shared.applied() == applied_then && news.changed().await.is_err() {
+            let is_idle = self.shared.applied() == applied_then;
+            if is_idle && !looks.until_applied().await || !looks.next(since + every).await {
                 return;
             }
-            ticks.tick().await;
             let applied = self.shared.applied();
             let grown = self.shared.work_bytes().saturating_sub(work_then);
             let due = since.elapsed() >= every || grown >= self.config.checkpoint_bytes;
@@ -260,30 +260,20 @@ pub(crate) struct Rejoin {
 impl Rejoin {
     /// Reads the mark of a group's directory.
     pub(crate) async fn load(env: &Env, dir: &Path) -> io::Result<Option<Self>> {
-        let file = match env.disk.open(&dir.join(REJOIN_FILE), Open::READ).await {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let len = usize::try_from(file.len().await?).map_err(io::Error::other)?;
-        let bytes = file.read_at(0, len).await?;
+        let bytes = marks::read(&*env.disk, dir, REJOIN_FILE).await?;
         // A mark that was torn while it was written still says that a repair had begun.
-        let evicted_index = unseal(&bytes).unwrap_or(u64::MAX);
-        Ok(Some(Self { evicted_index }))
+        let evicted_index = bytes.map(|bytes| unseal(&bytes).unwrap_or(u64::MAX));
+        Ok(evicted_index.map(|evicted_index| Self { evicted_index }))
     }
 
     /// Writes the mark, durably.
     pub(crate) async fn save(self, env: &Env, dir: &Path) -> io::Result<()> {
-        let bytes: Bytes = seal(&self.evicted_index)?;
-        let file = env.disk.open(&dir.join(REJOIN_FILE), Open::CREATE).await?;
-        file.truncate(0).await?;
-        file.write_sync_at(0, vec![bytes]).await?;
-        env.disk.sync_dir(dir).await
+        let bytes = seal(&self.evicted_index)?;
+        marks::write(&*env.disk, dir, REJOIN_FILE, bytes).await
     }
 
     /// Removes the mark.
     pub(crate) async fn clear(env: &Env, dir: &Path) -> io::Result<()> {
-        env.disk.remove_file(&dir.join(REJOIN_FILE)).await?;
-        env.disk.sync_dir(dir).await
+        marks::remove(&*env.disk, dir, REJOIN_FILE).await
     }
 }

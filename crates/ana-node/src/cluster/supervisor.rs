@@ -329,7 +329,9 @@ impl Supervisor {
             .get_mut(&id)
             .ok_or_else(|| format!("there is no node {id}"))?;
         if slot.leaving {
-            return Err(format!("node {id} is being removed"));
+            return Err(format!(
+                "node {id} is being removed; repeat `ana node remove {id}` if that failed"
+            ));
         }
         if slot.running.is_some() && slot.stopping {
             return Err(format!("node {id} is still stopping"));

@@ -7,6 +7,7 @@
 //! Must stay true: everything is made from the record alone, so that every form of a report says the same; a check that
 //! saw no data never has a tick.
 
+mod expectations;
 mod html;
 mod junit;
 mod markup;
@@ -18,12 +19,11 @@ use std::path::Path;
 use ana_drill::Pick;
 use ana_drill::quantity::Span;
 
-use super::record::{
-    Broken, ConsumerRow, Event, FaultRow, Judgement, LoadCounts, Outcome, Record, What,
-};
+use super::record::{Broken, ConsumerRow, Event, FaultRow, LoadCounts, Outcome, Record, What};
 use super::rows::short;
 use crate::output::{Paint, Table};
 
+pub(super) use self::expectations::lines as expectation_lines;
 pub use self::html::html;
 pub(super) use self::html::{Head, checks, minutes};
 pub(super) use self::junit::{Case, Fate, RUN, Suite};
@@ -176,7 +176,6 @@ fn hit(row: &FaultRow) -> String {
 }
 
 fn expectations(record: &Record, paint: Paint) -> String {
-    let held = |judgement: &Judgement| matches!(judgement, Judgement::Held { .. });
     let all = &record.expectations;
     if all.is_empty() {
         return match record.outcome {
@@ -184,26 +183,7 @@ fn expectations(record: &Record, paint: Paint) -> String {
             _ => "nothing was expected".to_owned(),
         };
     }
-    let count = all.iter().filter(|each| held(&each.judgement)).count();
-    let mut lines = vec![format!("expectations {count}/{} held", all.len())];
-    for each in all {
-        let (mark, words) = match &each.judgement {
-            Judgement::Held { seen } => (
-                paint.verdict(true, "held  "),
-                seen.as_ref()
-                    .map_or(String::new(), |seen| format!("  ({seen})")),
-            ),
-            Judgement::Broken { at_ms, found } => {
-                let at = at_ms.map_or(String::new(), |at| format!(" at {}", seconds(at)));
-                (paint.verdict(false, "BROKEN"), format!("{at}: {found}"))
-            }
-            Judgement::NotExercised { why } => {
-                ("  -   ".to_owned(), format!("  not exercised: {why}"))
-            }
-        };
-        lines.push(format!("  {mark}  {}{words}", each.check));
-    }
-    lines.join("\n")
+    expectations::lines(all, paint).join("\n")
 }
 
 fn of_consumer(consumer: &ConsumerRow) -> String {

@@ -6,7 +6,7 @@ use ana_types::{NodeId, Zone};
 
 use super::*;
 use crate::drill::record::{
-    Acknowledgement, BrokenRecord, Compared, Expectation, FORMAT, LoadAudit, PollGap,
+    Acknowledgement, BrokenRecord, Compared, Expectation, FORMAT, Judgement, LoadAudit, PollGap,
 };
 
 fn load() -> LoadCounts {

@@ -3,9 +3,12 @@
 //! Must stay true: made from the document alone; a check that saw no data never has a tick.
 
 use super::{BrokenSeed, NeededStep, Simulation, Smaller};
-use crate::drill::record::{Judgement, Outcome};
-use crate::drill::report::{seconds, thousands};
+use crate::drill::record::Outcome;
+use crate::drill::report::{expectation_lines, seconds, thousands};
 use crate::output::Paint;
+
+const NOTHING_EXPECTED: &str =
+    "the drill expects nothing; the simulation's own promises were asked";
 
 /// The report.
 pub fn text(simulation: &Simulation, paint: Paint) -> String {
@@ -32,7 +35,11 @@ pub fn text(simulation: &Simulation, paint: Paint) -> String {
             thousands(simulation.elections),
             thousands(simulation.simulated_ms / 1000)
         ));
-        expectations(simulation, paint, &mut lines);
+        if simulation.expectations.is_empty() {
+            lines.push(NOTHING_EXPECTED.to_owned());
+        } else {
+            lines.extend(expectation_lines(&simulation.expectations, paint));
+        }
     }
     if let Some(broken) = &simulation.first_broken {
         first_broken(broken, &mut lines);
@@ -54,35 +61,6 @@ pub(super) fn seeds(simulation: &Simulation) -> String {
         ..
     } = simulation;
     format!("{seeds_run} of {seeds_asked} seeds from {first_seed}")
-}
-
-fn expectations(simulation: &Simulation, paint: Paint, lines: &mut Vec<String>) {
-    let all = &simulation.expectations;
-    if all.is_empty() {
-        return lines.push(
-            "the drill expects nothing; the simulation's own promises were asked".to_owned(),
-        );
-    }
-    let held = all
-        .iter()
-        .filter(|each| matches!(each.judgement, Judgement::Held { .. }));
-    lines.push(format!("expectations {}/{} held", held.count(), all.len()));
-    for each in all {
-        let (mark, words) = match &each.judgement {
-            Judgement::Held { seen } => (
-                paint.verdict(true, "held  "),
-                seen.as_ref()
-                    .map_or(String::new(), |seen| format!("  ({seen})")),
-            ),
-            Judgement::Broken { found, .. } => {
-                (paint.verdict(false, "BROKEN"), format!(": {found}"))
-            }
-            Judgement::NotExercised { why } => {
-                ("  -   ".to_owned(), format!("  not exercised: {why}"))
-            }
-        };
-        lines.push(format!("  {mark}  {}{words}", each.check));
-    }
 }
 
 fn first_broken(BrokenSeed { seed, broken }: &BrokenSeed, lines: &mut Vec<String>) {
