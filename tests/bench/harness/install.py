@@ -78,11 +78,11 @@ def cargo(*arguments):
 
 
 def ana():
-    """The program that is measured and that drives all servers of the API: ANA_BIN, or the release build."""
+    """The program that is measured and that drives all servers of the API: ANA_BIN, or a build as one would install it."""
     if given := os.environ.get("ANA_BIN"):
         return pathlib.Path(given).resolve()
-    cargo("build", "--locked", "--release", "--workspace", "--all-targets")
-    return CARGO_TARGET / "release" / "ana"
+    cargo("build", "--locked", "--profile", "dist", "--workspace", "--bin", "ana")
+    return CARGO_TARGET / "dist" / "ana"
 
 
 def peer_load():
