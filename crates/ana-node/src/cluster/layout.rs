@@ -13,13 +13,14 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use ana_env::{Disk, Env, Open};
+use ana_env::{Disk, Env, Open, time};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::ports;
 use super::real::Names;
+use super::{lock, ports};
 use crate::config::{MemberConfig, read_text};
 use crate::error::{CliError, Exit};
 
@@ -29,6 +30,12 @@ const VERSION: u32 = 1;
 const API_PORT: u16 = 4568;
 const PEER_PORT: u16 = 4569;
 const PLAN_FILE: &str = "cluster.toml";
+/// How long nodes of an earlier `ana up` may take to end.
+const FORMER_MAX: Duration = Duration::from_secs(15);
+/// How long one may hold its ports when it has let go of its lock.
+const LETTING_GO_MAX: Duration = Duration::from_millis(500);
+/// How often it is looked whether they have.
+const FORMER_LOOK: Duration = Duration::from_millis(20);
 
 /// How many nodes a new cluster gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,8 +113,16 @@ impl Layout {
             plan: read_plan(&path, &text)?,
         };
         layout.check_shape(shape)?;
-        if names.is_none() {
-            layout.check_ports()?;
+        layout.wait_for_former().await?;
+        // A process that ends lets go of its files one after another, of the lock before the ports.
+        let until = time::now() + LETTING_GO_MAX;
+        while names.is_none()
+            && let Err(taken) = layout.check_ports()
+        {
+            if time::now() >= until {
+                return Err(taken);
+            }
+            time::sleep(FORMER_LOOK).await;
         }
         Ok(layout)
     }
@@ -234,6 +249,28 @@ impl Layout {
         )
         .context(format!("data directory {}", self.dir.display()))
         .advice("try: the same options as at the first start, or another --data-dir"))
+    }
+
+    /// Waits for nodes of an earlier `ana up` that was killed: the kernel ends them with it, and that takes as long as the
+    /// writes to the disk that they are in.
+    async fn wait_for_former(&self) -> Result<(), CliError> {
+        let until = time::now() + FORMER_MAX;
+        for node in self.nodes() {
+            let dir = self.node_dir(node.id);
+            loop {
+                let holder = lock::holder(&dir);
+                let holder = holder.map_err(|e| CliError::file("look at the lock of", &dir, &e))?;
+                let Some(holder) = holder else { break };
+                if time::now() >= until {
+                    let problem = format!("node {} runs already, as process {holder}", node.id);
+                    return Err(CliError::new(Exit::Failed, problem)
+                        .context(format!("data directory {}", dir.display()))
+                        .advice("try: end that process"));
+                }
+                time::sleep(FORMER_LOOK).await;
+            }
+        }
+        Ok(())
     }
 
     fn check_ports(&self) -> Result<(), CliError> {
@@ -437,6 +474,26 @@ mod tests {
             assert_eq!(ids(layout.founders()), [1, 2]);
             assert!(layout.is_founder(2) && !layout.is_founder(3));
         });
+    }
+
+    #[tokio::test]
+    async fn nodes_of_an_earlier_run_are_waited_for() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let env = Env::real();
+        let open = || Layout::open(&env, dir.path(), Some(Shape::Single), None, None);
+        let layout = open().await.expect("free ports");
+        let node = layout.node_dir(1);
+        std::fs::create_dir_all(&node).expect("room");
+        open().await.expect("it never ran");
+        let held = lock::DirLock::take(&node).expect("it runs");
+        let ends = async {
+            time::sleep(FORMER_LOOK * 5).await;
+            let ended = time::now();
+            drop(held);
+            ended
+        };
+        let (opened, ended) = tokio::join!(async { open().await.map(|_| time::now()) }, ends);
+        assert!(opened.expect("waited") >= ended);
     }
 
     #[test]

@@ -79,6 +79,27 @@ impl DirLock {
     }
 }
 
+/// Who holds the lock of a directory, if somebody does. Leaves nothing behind in it.
+///
+/// # Errors
+/// When the lock file is there and cannot be looked at.
+pub fn holder(dir: &Path) -> io::Result<Option<String>> {
+    let mut file = match File::open(dir.join(LOCK_FILE)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => Ok(None),
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            let mut holder = String::new();
+            file.read_to_string(&mut holder)?;
+            Ok(Some(holder.trim().to_owned()))
+        }
+        Err(errno) => Err(errno.into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,13 +107,17 @@ mod tests {
     #[test]
     fn the_second_taker_is_told_who_holds_it() {
         let dir = tempfile::tempdir().expect("a temporary directory");
+        assert_eq!(holder(dir.path()).expect("readable"), None);
         let held = DirLock::take(dir.path()).expect("the first takes it");
+        let this = std::process::id().to_string();
+        assert_eq!(holder(dir.path()).expect("readable"), Some(this));
         let error = DirLock::take(dir.path()).expect_err("the second does not");
         assert!(
             error.to_string().contains(&std::process::id().to_string()),
             "{error}"
         );
         drop(held);
+        assert_eq!(holder(dir.path()).expect("readable"), None);
         DirLock::take(dir.path()).expect("free again");
     }
 }
