@@ -57,10 +57,7 @@ impl Left {
 
     /// Writes the file, durably; the old one or the new one is there at every moment.
     async fn save(&self, env: &Env, dir: &Path) -> io::Result<()> {
-        marks::write(&*env.disk, dir, FRESH_FILE, seal(self)?).await?;
-        let (fresh, named) = (dir.join(FRESH_FILE), dir.join(LEFT_FILE));
-        env.disk.rename(&fresh, &named).await?;
-        env.disk.sync_dir(dir).await
+        marks::replace(&*env.disk, dir, FRESH_FILE, LEFT_FILE, seal(self)?).await
     }
 
     /// Whether the log of somebody who asks for a vote reaches as far as the one that left: that one would vote.

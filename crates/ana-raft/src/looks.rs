@@ -22,23 +22,15 @@ impl Looks {
         Self { ticks, applied }
     }
 
-    /// Waits until an entry is applied. False when the replica has ended.
-    pub(crate) async fn until_applied(&mut self) -> bool {
-        self.applied.changed().await.is_ok()
-    }
-
-    /// Waits for the next look: when the while is over, and one period later while something comes. False when the
-    /// replica has ended.
-    pub(crate) async fn next(&mut self, due: Instant) -> bool {
-        match self.applied.has_changed() {
-            Ok(true) => drop(self.applied.borrow_and_update()),
-            Ok(false) => {
-                let came = time::timeout_at(due, self.applied.changed()).await;
-                if matches!(came, Ok(Err(_))) {
-                    return false;
-                }
-            }
-            Err(_) => return false,
+    /// Waits for the next look: when the while is over, and one period later while something comes; for one that
+    /// `is_idle` not before something has come. False when the replica has ended.
+    pub(crate) async fn next(&mut self, is_idle: bool, due: Instant) -> bool {
+        if is_idle && self.applied.changed().await.is_err() {
+            return false;
+        }
+        let came = time::timeout_at(due, self.applied.changed()).await;
+        if matches!(came, Ok(Err(_))) {
+            return false;
         }
         self.ticks.tick().await;
         true
@@ -60,7 +52,7 @@ mod tests {
         let looking = async {
             let mut count = 0;
             while begun.elapsed() < WHILE {
-                assert!(looks.next(begun + WHILE).await, "the replica lives");
+                assert!(looks.next(false, begun + WHILE).await, "the replica lives");
                 count += 1;
             }
             count
@@ -94,9 +86,9 @@ mod tests {
             time::sleep(PERIOD).await;
             drop(applied);
         };
-        let (looked, ()) = tokio::join!(looks.next(due), ended);
+        let (looked, ()) = tokio::join!(looks.next(false, due), ended);
         assert!(!looked);
-        assert!(!looks.next(due).await);
-        assert!(!looks.until_applied().await);
+        assert!(!looks.next(false, due).await);
+        assert!(!looks.next(true, due).await);
     }
 }

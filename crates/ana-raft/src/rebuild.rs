@@ -51,7 +51,7 @@ pub async fn mark(disk: &dyn Disk, data_dir: &Path) -> io::Result<()> {
 /// # Errors
 /// When the directory cannot be read.
 pub async fn is_marked(disk: &dyn Disk, data_dir: &Path) -> io::Result<bool> {
-    Ok(marks::read(disk, data_dir, WIPE_FILE).await?.is_some())
+    marks::is_there(disk, data_dir, WIPE_FILE).await
 }
 
 /// Does what a mark asks for: removes what the directory of a node that does not run holds, but files of the names
@@ -105,7 +105,7 @@ async fn strip_groups(disk: &dyn Disk, groups_dir: &Path) -> io::Result<()> {
 /// # Errors
 /// When the directory cannot be read.
 pub async fn is_under_way(disk: &dyn Disk, data_dir: &Path) -> io::Result<bool> {
-    Ok(marks::read(disk, data_dir, REBUILD_FILE).await?.is_some())
+    marks::is_there(disk, data_dir, REBUILD_FILE).await
 }
 
 /// Every replica is whole again: one that is missing from now on is new.
@@ -120,7 +120,7 @@ pub(crate) async fn mark_lost(disk: &dyn Disk, group_dir: &Path) -> io::Result<(
 
 /// Whether the replica of this directory was lost, and has not begun anew.
 pub(crate) async fn is_lost(disk: &dyn Disk, group_dir: &Path) -> io::Result<bool> {
-    Ok(marks::read(disk, group_dir, LOST_FILE).await?.is_some())
+    marks::is_there(disk, group_dir, LOST_FILE).await
 }
 
 /// The replica begins anew; another mark says from where on it may vote.

@@ -253,8 +253,8 @@ impl Group {
         self.inner.rest.is_resting()
     }
 
-    /// Work of this group is on its way to its leader, or somebody looks for one. A follower that rests wakes: should the leader be cut off or stand
-    /// still, it is missed from now on, as it would be in a group that is awake.
+    /// Work of this group is on its way to its leader, or somebody looks for one. A follower that rests wakes: should the
+    /// leader be cut off or stand still, it is missed from now on, as it would be in a group that is awake.
     pub fn expect_leader(&self) {
         if let Some(running) = &self.inner.running
             && self.is_resting()

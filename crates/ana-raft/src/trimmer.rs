@@ -123,7 +123,7 @@ impl Pointer {
         loop {
             // Nothing has grown: no timer.
             let is_idle = self.shared.work_bytes() == work_then;
-            if is_idle && !looks.until_applied().await || !looks.next(since + every).await {
+            if !looks.next(is_idle, since + every).await {
                 return;
             }
             let newest = self

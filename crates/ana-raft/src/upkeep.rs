@@ -51,7 +51,7 @@ impl Checkpointer {
         let mut since = time::now();
         loop {
             let is_idle = self.shared.applied() == applied_then;
-            if is_idle && !looks.until_applied().await || !looks.next(since + every).await {
+            if !looks.next(is_idle, since + every).await {
                 return;
             }
             let applied = self.shared.applied();

@@ -114,15 +114,8 @@ impl Layout {
         };
         layout.check_shape(shape)?;
         layout.wait_for_former().await?;
-        // A process that ends lets go of its files one after another, of the lock before the ports.
-        let until = time::now() + LETTING_GO_MAX;
-        while names.is_none()
-            && let Err(taken) = layout.check_ports()
-        {
-            if time::now() >= until {
-                return Err(taken);
-            }
-            time::sleep(FORMER_LOOK).await;
+        if names.is_none() {
+            layout.wait_for_ports().await?;
         }
         Ok(layout)
     }
@@ -257,10 +250,8 @@ impl Layout {
         let until = time::now() + FORMER_MAX;
         for node in self.nodes() {
             let dir = self.node_dir(node.id);
-            loop {
-                let holder = lock::holder(&dir);
-                let holder = holder.map_err(|e| CliError::file("look at the lock of", &dir, &e))?;
-                let Some(holder) = holder else { break };
+            let failed = |e| CliError::file("look at the lock of", &dir, &e);
+            while let Some(holder) = lock::holder(&dir).map_err(failed)? {
                 if time::now() >= until {
                     let problem = format!("node {} runs already, as process {holder}", node.id);
                     return Err(CliError::new(Exit::Failed, problem)
@@ -271,6 +262,17 @@ impl Layout {
             }
         }
         Ok(())
+    }
+
+    /// A process that ends lets go of its files one after another, of the lock before the ports.
+    async fn wait_for_ports(&self) -> Result<(), CliError> {
+        let until = time::now() + LETTING_GO_MAX;
+        loop {
+            match self.check_ports() {
+                Err(_taken) if time::now() < until => time::sleep(FORMER_LOOK).await,
+                checked => return checked,
+            }
+        }
     }
 
     fn check_ports(&self) -> Result<(), CliError> {

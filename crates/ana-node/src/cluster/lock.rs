@@ -61,11 +61,9 @@ impl DirLock {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {
-                let mut holder = String::new();
-                file.read_to_string(&mut holder).map_err(failed)?;
                 return Err(LockError::Held {
                     dir: dir.to_owned(),
-                    holder: holder.trim().to_owned(),
+                    holder: noted(&mut file).map_err(failed)?,
                 });
             }
             Err(errno) => return Err(failed(errno.into())),
@@ -91,13 +89,16 @@ pub fn holder(dir: &Path) -> io::Result<Option<String>> {
     };
     match flock(&file, FlockOperation::NonBlockingLockShared) {
         Ok(()) => Ok(None),
-        Err(rustix::io::Errno::WOULDBLOCK) => {
-            let mut holder = String::new();
-            file.read_to_string(&mut holder)?;
-            Ok(Some(holder.trim().to_owned()))
-        }
+        Err(rustix::io::Errno::WOULDBLOCK) => noted(&mut file).map(Some),
         Err(errno) => Err(errno.into()),
     }
+}
+
+/// What the holder has written into the file.
+fn noted(file: &mut File) -> io::Result<String> {
+    let mut holder = String::new();
+    file.read_to_string(&mut holder)?;
+    Ok(holder.trim().to_owned())
 }
 
 #[cfg(test)]

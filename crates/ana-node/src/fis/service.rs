@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use super::ask::{Ask, Outcome};
 use super::files::{Files, Kept};
 use super::run::{NEWS_WAITING, News, ending_of, run};
-use crate::cluster::lock::{DirLock, LockError};
+use crate::cluster::lock;
 use crate::drill::cluster::Cluster;
 use crate::drill::runner::Order;
 use crate::drill::store::{RunDir, Store};
@@ -129,12 +129,12 @@ impl Service {
                 active.experiment
             )));
         }
-        match DirLock::take(self.drills.dir()) {
-            Err(LockError::Held { holder, .. }) => Err(Refusal::conflict(format!(
+        match lock::holder(self.drills.dir()) {
+            Ok(Some(holder)) => Err(Refusal::conflict(format!(
                 "a drill of process {holder} runs; one at a time: ana drill watch, or ana drill stop"
             ))),
-            // Without the directory no drill has been run yet; whatever else is wrong the runner tells.
-            Ok(_) | Err(LockError::Io { .. }) => Ok(()),
+            // Whatever is wrong with the directory the runner tells.
+            Ok(None) | Err(_) => Ok(()),
         }
     }
 

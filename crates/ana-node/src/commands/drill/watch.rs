@@ -6,7 +6,7 @@ use ana_env::time;
 
 use super::live::Live;
 use super::{Which, print, read_record, store};
-use crate::cluster::lock::{DirLock, LockError};
+use crate::cluster::lock;
 use crate::commands::Context;
 use crate::drill::store::Store;
 use crate::error::{CliError, Exit};
@@ -54,5 +54,5 @@ pub(super) async fn run(context: &Context, which: &Which) -> Result<Exit, CliErr
 
 /// Whether some process runs a drill: it holds the lock then.
 pub(super) fn is_running(store: &Store) -> bool {
-    matches!(DirLock::take(store.dir()), Err(LockError::Held { .. }))
+    matches!(lock::holder(store.dir()), Ok(Some(_)))
 }
